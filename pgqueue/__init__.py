@@ -1,0 +1,50 @@
+"""pgqueue: a transactional job queue for Python on PostgreSQL alone."""
+
+from pgqueue.app import PgQueue
+from pgqueue.errors import (
+    ConfigurationError,
+    InvalidCall,
+    InvalidOption,
+    InvalidPayload,
+    JobError,
+    MaxRetriesExceededError,
+    PgQueueError,
+    ResultTimeout,
+    Retry,
+    SchemaMismatch,
+    StaleClaim,
+    TaskFailed,
+    TaskRevokedError,
+    TaskSignal,
+    UnknownJob,
+    UnknownTask,
+    UsageError,
+)
+from pgqueue.result import AsyncResult
+from pgqueue.task import Task
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AsyncResult",
+    "ConfigurationError",
+    "InvalidCall",
+    "InvalidOption",
+    "InvalidPayload",
+    "JobError",
+    "MaxRetriesExceededError",
+    "PgQueue",
+    "PgQueueError",
+    "ResultTimeout",
+    "Retry",
+    "SchemaMismatch",
+    "StaleClaim",
+    "Task",
+    "TaskFailed",
+    "TaskRevokedError",
+    "TaskSignal",
+    "UnknownJob",
+    "UnknownTask",
+    "UsageError",
+    "__version__",
+]

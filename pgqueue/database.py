@@ -1,0 +1,184 @@
+"""Runs queries on psycopg connections: the caller's, or those of a pool of the application's own."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, LiteralString, TypeAlias, TypeVar, cast
+
+import psycopg
+from psycopg.rows import tuple_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from pgqueue.errors import SchemaMismatch, UsageError
+from pgqueue.query import Query
+from pgqueue.statements import DEFAULT_SCHEMA, checked_schema, statement
+
+T = TypeVar("T")
+SyncConnection: TypeAlias = psycopg.Connection[Any]
+AsyncConnection: TypeAlias = psycopg.AsyncConnection[Any]
+
+#: What every connection of pgqueue's own is opened with: a dead peer is noticed within seconds,
+#: whether the socket is idle (keepalives) or waits for an answer (user timeout, milliseconds).
+CONNECT: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15000,
+}
+
+
+def run(connection: Any, query: Query[T], schema: str = DEFAULT_SCHEMA) -> T:
+    """Run a query on a sync psycopg connection or cursor, in its current transaction."""
+    connection = getattr(connection, "connection", connection)
+    if isinstance(connection, psycopg.AsyncConnection):
+        raise UsageError(
+            "this connection is async: call the async twin, such as adelay() instead of delay()"
+        )
+    if not isinstance(connection, psycopg.Connection):
+        raise _unknown(connection)
+    # A cursor of our own: the caller's may have any row factory and any class.
+    with _explained(schema), psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
+        cursor.execute(_text(query, schema), query.params)
+        return query.read(cursor.fetchall() if cursor.description else [])
+
+
+async def arun(connection: Any, query: Query[T], schema: str = DEFAULT_SCHEMA) -> T:
+    """Run a query on an async psycopg connection or cursor, in its current transaction."""
+    connection = getattr(connection, "connection", connection)
+    if isinstance(connection, psycopg.Connection):
+        raise UsageError("this connection is sync: call delay() instead of adelay()")
+    if not isinstance(connection, psycopg.AsyncConnection):
+        raise _unknown(connection)
+    with _explained(schema):
+        async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
+            await cursor.execute(_text(query, schema), query.params)
+            return query.read(await cursor.fetchall() if cursor.description else [])
+
+
+class Pools:
+    """The connections of one application: one pool for threads, one per event loop.
+
+    Pools open with the first query. One that was inherited through a fork is never used.
+    """
+
+    def __init__(self, dsn: str, schema: str = DEFAULT_SCHEMA, max_size: int = 10) -> None:
+        self.dsn = dsn
+        self.schema = checked_schema(schema)
+        self.max_size = max_size
+        self._lock = threading.Lock()
+        self._pool: ConnectionPool[SyncConnection] | None = None
+        self._pid = os.getpid()
+        self._async_pools: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, AsyncConnectionPool[AsyncConnection]
+        ] = weakref.WeakKeyDictionary()
+
+    def run(self, query: Query[T], connection: Any = None) -> T:
+        """Run a query on the caller's connection, or by itself on one of the pool."""
+        if connection is not None:
+            return run(connection, query, self.schema)
+        with self.pool().connection() as own:
+            return run(own, query, self.schema)
+
+    async def arun(self, query: Query[T], connection: Any = None) -> T:
+        """Run a query on the caller's async connection, or by itself on one of the pool."""
+        if connection is not None:
+            return await arun(connection, query, self.schema)
+        pool = await self.async_pool()
+        async with pool.connection() as own:
+            return await arun(own, query, self.schema)
+
+    @contextmanager
+    def transaction(self) -> Iterator[SyncConnection]:
+        """Lend a connection for one transaction."""
+        with self.pool().connection() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def atransaction(self) -> AsyncIterator[AsyncConnection]:
+        """Lend an async connection for one transaction."""
+        pool = await self.async_pool()
+        async with pool.connection() as connection, connection.transaction():
+            yield connection
+
+    def pool(self) -> ConnectionPool[SyncConnection]:
+        """Return the pool for threads, opened."""
+        with self._lock:
+            if self._pool is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                # autocommit: one enqueue is one round trip, not three.
+                self._pool = ConnectionPool(
+                    self.dsn,
+                    kwargs={**CONNECT, "autocommit": True},
+                    min_size=0,
+                    max_size=self.max_size,
+                    open=True,
+                    name="pgqueue",
+                )
+                atexit.register(self._pool.close)
+            return self._pool
+
+    async def async_pool(self) -> AsyncConnectionPool[AsyncConnection]:
+        """Return the pool of the running event loop, opened."""
+        loop = asyncio.get_running_loop()
+        pool = self._async_pools.get(loop)
+        if pool is None:
+            pool = AsyncConnectionPool(
+                self.dsn,
+                kwargs={**CONNECT, "autocommit": True},
+                min_size=0,
+                max_size=self.max_size,
+                open=False,
+                name="pgqueue",
+            )
+            self._async_pools[loop] = pool
+            await pool.open()
+        return pool
+
+    def close(self) -> None:
+        """Close the pool for threads."""
+        with self._lock:
+            if self._pool is not None:
+                atexit.unregister(self._pool.close)
+                self._pool.close()
+                self._pool = None
+
+    async def aclose(self) -> None:
+        """Close the pool of the running event loop."""
+        pool = self._async_pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.close()
+
+
+def _text(query: Query[Any], schema: str) -> LiteralString:
+    # The text comes from a file of ours; only its parameters come from elsewhere.
+    return cast(LiteralString, statement(query.name, schema))
+
+
+@contextmanager
+def _explained(schema: str) -> Iterator[None]:
+    """Turn PostgreSQL's "no such table" into what to do about it."""
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        if f"{schema}." not in str(error) and f'"{schema}"' not in str(error):
+            raise
+        raise SchemaMismatch(
+            f"the database has no pgqueue schema {schema!r}, or an older one ({error.sqlstate}: "
+            f"{error.diag.message_primary}): run 'pgq migrate'"
+        ) from error
+
+
+def _unknown(connection: object) -> UsageError:
+    kind = f"{type(connection).__module__}.{type(connection).__qualname__}"
+    return UsageError(
+        f"connection={kind}: give a psycopg connection or cursor (sync or async), or leave it out "
+        "to use the application's own pool"
+    )

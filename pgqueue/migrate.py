@@ -1,0 +1,159 @@
+"""Brings a database's schema to this release's: `sql/migrations/` once each, then `sql/functions/`.
+
+Every file is one short transaction under one advisory lock, and leaves its mark in the same
+transaction: killed anywhere, the next run goes on where this one stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, LiteralString, cast
+
+import psycopg
+
+from pgqueue.errors import SchemaMismatch
+from pgqueue.statements import DEFAULT_SCHEMA, FOLDER, checked_schema, script, statement
+
+#: How long one file waits for a lock that others hold before it steps back and tries again, so
+#: that nobody queues up behind the migration.
+LOCK_TIMEOUT = 2.0
+DAYS_AHEAD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One file of `sql/` that is to be applied: its path below `sql/`, and its text."""
+
+    path: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """The fingerprint of the text, as noted in `schema_files`."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def all_steps(schema: str = DEFAULT_SCHEMA) -> list[Step]:
+    """Return every file of this release, in the order in which they are applied."""
+    files = [*sorted(FOLDER.glob("migrations/*.sql")), *sorted(FOLDER.glob("functions/*.sql"))]
+    return [Step(_relative(file), script(file, schema)) for file in files]
+
+
+def plan(connection: psycopg.Connection[Any], schema: str = DEFAULT_SCHEMA) -> list[Step]:
+    """Return what `migrate` would apply to this database.
+
+    Raises `SchemaMismatch` if the database is newer than this release, or holds a migration whose
+    text is not this release's.
+    """
+    applied = _applied(connection, schema)
+    steps = all_steps(schema)
+    known = {step.path for step in steps}
+    if newer := sorted(path for path in applied if _numbered(path) and path not in known):
+        raise SchemaMismatch(
+            f"schema {schema!r} is newer than this pgqueue: it has {newer[-1]}; upgrade the package"
+        )
+    for step in steps:
+        if _numbered(step.path) and applied.get(step.path, step.sha256) != step.sha256:
+            raise SchemaMismatch(
+                f"schema {schema!r} was made with another {step.path} than this release's; a "
+                "pre-release schema cannot be upgraded: drop it or use another --schema"
+            )
+    return [step for step in steps if applied.get(step.path) != step.sha256]
+
+
+def migrate(
+    connection: psycopg.Connection[Any],
+    schema: str = DEFAULT_SCHEMA,
+    *,
+    report: Callable[[Step], None] = lambda step: None,
+    patience: float = 60.0,
+) -> list[Step]:
+    """Apply what is missing and return it; `report` is told of every file once it is in.
+
+    The connection must be in autocommit mode. A lock that others hold for longer than `patience`
+    seconds raises psycopg's `LockNotAvailable`; nothing is half done then.
+    """
+    applied = []
+    for step in plan(connection, schema):
+        if _persistently(patience, lambda step=step: _apply(connection, schema, step)):  # type: ignore[misc]
+            applied.append(step)
+            report(step)
+    days_ahead = cast(LiteralString, statement("create_partitions", schema))
+    _persistently(patience, lambda: connection.execute(days_ahead, {"days_ahead": DAYS_AHEAD}))
+    return applied
+
+
+def check(files: Sequence[tuple[str, str]], schema: str = DEFAULT_SCHEMA) -> None:
+    """Refuse a database that this release does not know, given its (path, sha256) rows."""
+    applied = dict(files)
+    numbered = {step.path for step in all_steps(schema) if _numbered(step.path)}
+    if missing := sorted(numbered - applied.keys()):
+        raise SchemaMismatch(
+            f"schema {schema!r} lacks {missing[0]}: run 'pgq migrate' (this process will not "
+            "change a schema by itself)"
+        )
+    if newer := sorted(path for path in applied if _numbered(path) and path not in numbered):
+        raise SchemaMismatch(
+            f"schema {schema!r} is newer than this pgqueue: it has {newer[-1]}; upgrade the package"
+        )
+
+
+def as_script(steps: Sequence[Step], schema: str = DEFAULT_SCHEMA) -> str:
+    """Return the steps as one SQL script for psql, marks included."""
+    parts = [
+        f"-- {step.path}\nbegin;\n{step.text}\n{_mark(step, schema)};\ncommit;\n" for step in steps
+    ]
+    return "\n".join([*parts, f"select {checked_schema(schema)}.create_partitions({DAYS_AHEAD});"])
+
+
+def _apply(connection: psycopg.Connection[Any], schema: str, step: Step) -> bool:
+    with connection.transaction():
+        connection.execute(f"set local lock_timeout = '{int(LOCK_TIMEOUT * 1000)}ms'")
+        key = f"pgqueue.migrate:{schema}"
+        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+        if _applied(connection, schema).get(step.path) == step.sha256:
+            return False  # another migrator was here while we waited
+        connection.execute(cast(LiteralString, step.text))
+        connection.execute(cast(LiteralString, _mark(step, schema)))
+    return True
+
+
+def _mark(step: Step, schema: str) -> str:
+    return (
+        f"insert into {checked_schema(schema)}.schema_files (path, sha256) "
+        f"values ('{step.path}', '{step.sha256}') on conflict (path) do update "
+        "set sha256 = excluded.sha256, applied_at = clock_timestamp()"
+    )
+
+
+def _applied(connection: psycopg.Connection[Any], schema: str) -> dict[str, str]:
+    table = f"{checked_schema(schema)}.schema_files"
+    found = connection.execute("select to_regclass(%s) is not null", [table]).fetchone()
+    if not (found and found[0]):
+        return {}
+    rows = connection.execute(cast(LiteralString, f"select path, sha256 from {table}"))  # noqa: S608
+    return dict(rows.fetchall())
+
+
+def _persistently(patience: float, act: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return act()
+        except psycopg.errors.LockNotAvailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _numbered(path: str) -> bool:
+    return re.match(r"migrations/\d", path) is not None
+
+
+def _relative(file: Path) -> str:
+    return file.relative_to(FOLDER).as_posix()

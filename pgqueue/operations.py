@@ -1,0 +1,456 @@
+"""Every transition of a job and every question about jobs, in the order of a job's life.
+
+One function per file of `sql/`; each returns a `Query`, and none touches a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pgqueue.arrays import plain_array, text_array
+from pgqueue.query import Query, Row
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to enqueue. `args`, `kwargs` and `headers` are JSON texts; times are seconds from now."""
+
+    id: UUID
+    task: str
+    args: str
+    kwargs: str
+    queue: str = "default"
+    priority: int = 0
+    max_attempts: int | None = None
+    countdown: float = 0.0
+    eta: datetime | None = None
+    expires: datetime | None = None
+    expires_in: float | None = None
+    headers: str | None = None
+    notify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where a claim looks: a queue at a priority, from the place of the last claimed job on."""
+
+    queue: str
+    priority: int
+    run_at: str = "-infinity"
+    id: str = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job that a worker has just claimed; its payload is still the stored JSON text."""
+
+    id: str
+    claim: int
+    attempt: int
+    max_attempts: int | None
+    expires_in: float | None
+    queue: str
+    priority: int
+    run_at: str
+    task: str
+    args: str
+    kwargs: str
+    headers: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a claimed job ended: the state that it ends in, and its result or error."""
+
+    id: str
+    claim: int
+    state: str
+    result: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A claimed job whose attempt failed, and that will be tried again in `countdown` seconds."""
+
+    id: str
+    claim: int
+    countdown: float
+    error: str
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A claimed job given back uncharged."""
+
+    id: str
+    claim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A job that a worker was running when its lease ended."""
+
+    id: str
+    claim: int
+    worker_id: int
+    worker_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as it stands in the database; `args`, `kwargs`, `headers`, `result` are JSON texts."""
+
+    id: str
+    state: str
+    queue: str
+    task: str
+    priority: int
+    attempt: int
+    max_attempts: int | None
+    crashes: int
+    claim: int
+    worker_id: int | None
+    run_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    cancel_requested_at: datetime | None
+    args: str
+    kwargs: str
+    headers: str | None
+    result: str | None
+    error: str | None
+    traceback: str | None
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a job that failed."""
+
+    attempt: int
+    claim: int
+    worker_id: int | None
+    started_at: datetime | None
+    failed_at: datetime
+    error: str
+    traceback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a finished job ended, as a waiting caller needs it."""
+
+    id: str
+    state: str
+    result: str | None
+    error: str | None
+    traceback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue and what is in it; `oldest_ready` in seconds."""
+
+    queue: str
+    paused: bool
+    waiting: int
+    ready: int
+    scheduled: int
+    running: int
+    oldest_ready: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker that has not stopped; `silent_for` in seconds."""
+
+    id: int
+    name: str
+    hostname: str
+    pid: int
+    version: str
+    queues: list[str]
+    tasks: list[str]
+    processes: int
+    concurrency: int
+    started_at: datetime
+    heartbeat_at: datetime
+    alive: bool
+    silent_for: float
+    stats: dict[str, Any]
+    active: list[dict[str, Any]]
+
+
+# ── a job's life ─────────────────────────────────────────────────────────────────────────────
+
+
+def enqueue(job: NewJob) -> Query[bool]:
+    """Insert a job; False if one with its id is live already."""
+    params = {
+        "id": job.id,
+        "queue": job.queue,
+        "task": job.task,
+        "priority": job.priority,
+        "max_attempts": job.max_attempts,
+        "eta": job.eta,
+        "countdown": job.countdown,
+        "expires": job.expires,
+        "expires_in": job.expires_in,
+        "args": job.args,
+        "kwargs": job.kwargs,
+        "headers": job.headers,
+        "notify": job.notify,
+    }
+    return Query("enqueue", params, bool)
+
+
+def claim(
+    worker_id: int, lanes: Sequence[Lane], tasks: Sequence[str], limit: int
+) -> Query[list[ClaimedJob]]:
+    """Claim up to `limit` due jobs of these tasks from these lanes, best lane first."""
+    params = {
+        "worker_id": worker_id,
+        "queues": text_array(lane.queue for lane in lanes),
+        "priorities": plain_array(lane.priority for lane in lanes),
+        "run_ats": text_array(lane.run_at for lane in lanes),
+        "ids": plain_array(lane.id for lane in lanes),
+        "tasks": text_array(tasks),
+        "limit": limit,
+    }
+    return Query("claim", params, lambda rows: [ClaimedJob(*row) for row in rows])
+
+
+def finish(jobs: Sequence[Finished]) -> Query[set[str]]:
+    """Move jobs to the history; returns the ids of those that were still ours to finish."""
+    jobs = sorted(jobs, key=lambda job: job.id)  # the order in which cancel() locks, too
+    params = {
+        "ids": plain_array(job.id for job in jobs),
+        "claims": plain_array(job.claim for job in jobs),
+        "states": plain_array(job.state for job in jobs),
+        "results": text_array(job.result for job in jobs),
+        "errors": text_array(job.error for job in jobs),
+        "tracebacks": text_array(job.traceback for job in jobs),
+    }
+    return Query("finish", params, _ids)
+
+
+def retry(jobs: Sequence[Retried]) -> Query[set[str]]:
+    """Queue failed attempts again; returns the ids of those that were still ours."""
+    jobs = sorted(jobs, key=lambda job: job.id)
+    params = {
+        "ids": plain_array(job.id for job in jobs),
+        "claims": plain_array(job.claim for job in jobs),
+        "countdowns": plain_array(job.countdown for job in jobs),
+        "errors": text_array(job.error for job in jobs),
+        "tracebacks": text_array(job.traceback for job in jobs),
+    }
+    return Query("retry", params, _ids)
+
+
+def release(jobs: Sequence[Released]) -> Query[set[str]]:
+    """Give claimed jobs back uncharged; returns the ids of those that were still ours."""
+    return Query("release", _claims(jobs), _ids)
+
+
+def crash(jobs: Sequence[Released] | Sequence[Lost], error: str, max_crashes: int) -> Query[dict[str, str]]:
+    """Charge jobs with a crash; returns each id with the state that it has now."""
+    params = {**_claims(jobs), "error": error, "max_crashes": max_crashes}
+    return Query("crash", params, lambda rows: dict((row[0], row[1]) for row in rows))  # noqa: C402
+
+
+def cancel_requested(ids: Iterable[str]) -> Query[set[str]]:
+    """Cancel those of these queued jobs whose cancellation was asked for while they ran."""
+    return Query("cancel_requested", {"ids": plain_array(ids)}, _ids)
+
+
+def cancel(ids: Iterable[object]) -> Query[dict[str, str]]:
+    """Cancel jobs; returns each known id with the state that it has now."""
+    return Query("cancel", {"ids": plain_array(ids)}, lambda rows: dict(rows))  # noqa: PLW0108 (typing)
+
+
+def requeue(ids: Iterable[object]) -> Query[set[str]]:
+    """Run finished jobs again from their first attempt on; returns the ids of those that will."""
+    return Query("requeue", {"ids": plain_array(ids)}, _ids)
+
+
+def purge(queue: str, limit: int) -> Query[int]:
+    """Cancel one batch of a queue's queued jobs; returns how many."""
+    return Query("purge", {"queue": queue, "limit": limit}, _value)
+
+
+def forget(job: object) -> Query[bool]:
+    """Remove a finished job's row; False if there is none."""
+    return Query("forget", {"id": job}, bool)
+
+
+# ── workers ──────────────────────────────────────────────────────────────────────────────────
+
+
+def register(worker: Mapping[str, Any], lease: float) -> Query[int]:
+    """Insert a worker's row; returns its id."""
+    return Query("register", {**worker, "lease": lease}, _value)
+
+
+def heartbeat(worker_id: int, lease: float, stats: str, active: str) -> Query[bool]:
+    """Renew a worker's lease; False if it has been declared stopped."""
+    params = {"worker_id": worker_id, "lease": lease, "stats": stats, "active": active}
+    return Query("heartbeat", params, bool)
+
+
+def reconcile(worker_id: int, known: Iterable[str]) -> Query[set[str]]:
+    """Release the jobs that a worker is said to run and does not know."""
+    return Query("reconcile", {"worker_id": worker_id, "ids": plain_array(known)}, _ids)
+
+
+def lost() -> Query[list[Lost]]:
+    """Declare workers stopped whose lease is over; returns the jobs that they still ran."""
+    return Query("lost", {}, lambda rows: [Lost(*row) for row in rows])
+
+
+def stop(worker_id: int) -> Query[None]:
+    """Note that a worker has stopped by itself."""
+    return Query("stop", {"worker_id": worker_id}, _nothing)
+
+
+def next_due(lanes: Sequence[Lane], tasks: Sequence[str]) -> Query[float | None]:
+    """Return the seconds until the next scheduled job of these lanes."""
+    params = {
+        "queues": text_array(lane.queue for lane in lanes),
+        "priorities": plain_array(lane.priority for lane in lanes),
+        "tasks": text_array(tasks),
+    }
+    return Query("next_due", params, _value)
+
+
+def lie_down(places: Iterable[str]) -> Query[set[str]]:
+    """Ask to be woken; returns the places where the lock was to be had."""
+    return Query("lie_down", {"places": text_array(places)}, _ids)
+
+
+def get_up(places: Iterable[str]) -> Query[None]:
+    """Ask no longer to be woken."""
+    return Query("get_up", {"places": text_array(places)}, _nothing)
+
+
+# ── queues ───────────────────────────────────────────────────────────────────────────────────
+
+
+def pause(queue: str) -> Query[None]:
+    """Stop claims from a queue."""
+    return Query("pause", {"queue": queue}, _nothing)
+
+
+def resume(queue: str) -> Query[None]:
+    """Let claims from a queue go on."""
+    return Query("resume", {"queue": queue}, _nothing)
+
+
+# ── questions ────────────────────────────────────────────────────────────────────────────────
+
+
+def get(job: object) -> Query[JobRow | None]:
+    """Return a job by its id."""
+    return Query("get", {"id": job}, lambda rows: JobRow(*rows[0]) if rows else None)
+
+
+def attempts(job: object) -> Query[list[Attempt]]:
+    """Return the failed attempts of a job, oldest first."""
+    return Query("attempts", {"id": job}, lambda rows: [Attempt(*row) for row in rows])
+
+
+def outcomes(ids: Iterable[object], since: datetime | str) -> Query[list[Outcome]]:
+    """Return those of these jobs that have finished since a time."""
+    params = {"ids": plain_array(ids), "since": since}
+    return Query("outcomes", params, lambda rows: [Outcome(*row) for row in rows])
+
+
+def search(
+    *,
+    state: str | None = None,
+    queue: str | None = None,
+    task: str | None = None,
+    before: object = None,
+    limit: int = 50,
+) -> Query[list[JobRow]]:
+    """Return one page of the jobs that match, newest first."""
+    params = {"state": state, "queue": queue, "task": task, "before": before, "limit": limit}
+    return Query("search", params, lambda rows: [JobRow(*row) for row in rows])
+
+
+def counts() -> Query[dict[str, int]]:
+    """Return how many jobs are in each state."""
+    return Query("counts", {}, lambda rows: dict((row[0], row[1]) for row in rows))  # noqa: C402
+
+
+def queues() -> Query[list[QueueRow]]:
+    """Return every queue with what is in it."""
+    return Query("queues", {}, lambda rows: [QueueRow(*row) for row in rows])
+
+
+def workers() -> Query[list[WorkerRow]]:
+    """Return the workers that have not stopped."""
+    return Query("workers", {}, lambda rows: [WorkerRow(*row) for row in rows])
+
+
+def ping() -> Query[datetime]:
+    """Ask every worker for a heartbeat; returns the time of asking."""
+    return Query("ping", {}, _value)
+
+
+def now() -> Query[datetime]:
+    """Return the time by the database's clock."""
+    return Query("now", {}, _value)
+
+
+def schema_files() -> Query[list[Row]]:
+    """Return (path, sha256) of the files that the schema was made with."""
+    return Query("schema_files", {}, list)
+
+
+def unclaimable(limit: int = 100) -> Query[list[Row]]:
+    """Return (queue, task, jobs, oldest) for tasks that no live worker can claim."""
+    return Query("unclaimable", {"limit": limit}, list)
+
+
+# ── upkeep ───────────────────────────────────────────────────────────────────────────────────
+
+
+def create_partitions(days_ahead: int) -> Query[int]:
+    """Make the history's partitions; returns how many were missing."""
+    return Query("create_partitions", {"days_ahead": days_ahead}, _value)
+
+
+def drop_partitions() -> Query[set[str]]:
+    """Drop the days of history whose time has come; returns their names."""
+    return Query("drop_partitions", {}, _ids)
+
+
+def prune_workers() -> Query[int]:
+    """Forget workers that stopped long ago; returns how many."""
+    return Query("prune_workers", {}, len)
+
+
+def _claims(jobs: Sequence[Released] | Sequence[Lost]) -> dict[str, Any]:
+    pairs = sorted((job.id, job.claim) for job in jobs)
+    return {"ids": plain_array(i for i, _ in pairs), "claims": plain_array(c for _, c in pairs)}
+
+
+def _ids(rows: Sequence[Row]) -> set[str]:
+    return {row[0] for row in rows}
+
+
+def _value(rows: Sequence[Row]) -> Any:
+    return rows[0][0]
+
+
+def _nothing(rows: Sequence[Row]) -> None:
+    del rows

@@ -1,0 +1,121 @@
+"""The options of a call, and the job that they and the task make: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from pgqueue.codec import encode
+from pgqueue.errors import InvalidOption
+from pgqueue.identifiers import job_id, uuid7
+from pgqueue.operations import NewJob
+
+MAX_NAME_BYTES = 200
+
+
+class Options(TypedDict, total=False):
+    """The options of `using(...)` and `apply_async(...)`; Celery's names.
+
+    `queue`: where the job waits. `priority`: 0 to 9, 9 first. `countdown`: seconds from now before
+    which it does not run, or `eta`, that time itself. `expires`: seconds from now, or the time,
+    after which it is cancelled instead of run. `task_id`: a UUID of your own. `headers`: a dict
+    for your own use. `max_retries`: instead of the task's; None: for ever. `notify=False`: do not
+    wake a sleeping worker (for transactions that will be prepared).
+    """
+
+    queue: str
+    priority: int
+    countdown: float
+    eta: datetime
+    expires: float | datetime
+    task_id: UUID | str
+    headers: Mapping[str, Any]
+    max_retries: int | None
+    notify: bool
+
+
+def new_job(
+    task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
+) -> NewJob:
+    """Return the job that a call with these options means.
+
+    Raises `InvalidOption` for an option that is unknown or out of its range, and `InvalidPayload`
+    for a value that JSON cannot hold.
+
+    >>> job = new_job("mail.send", [42], {}, {"queue": "mail", "countdown": 60})
+    >>> job.queue, job.countdown, job.args
+    ('mail', 60.0, '[42]')
+    """
+    if unknown := options.keys() - Options.__annotations__.keys():
+        known = ", ".join(Options.__annotations__)
+        raise InvalidOption(f"{min(unknown)}= is not an option of a call; there are: {known}")
+    expires = options.get("expires")
+    absolute = isinstance(expires, datetime)
+    headers = options.get("headers")
+    if options.get("countdown") is not None and options.get("eta") is not None:
+        raise InvalidOption("countdown= and eta= say the same thing: give one of them")
+    return NewJob(
+        id=job_id(options["task_id"]) if options.get("task_id") else uuid7(),
+        task=checked_name("task", task),
+        args=encode(list(args), at="args"),
+        kwargs=encode(dict(kwargs), at="kwargs"),
+        queue=checked_name("queue", options.get("queue", "default")),
+        priority=checked_priority(options.get("priority", 0)),
+        max_attempts=_attempts(options.get("max_retries")),
+        countdown=_seconds("countdown", options.get("countdown") or 0.0),
+        eta=_moment("eta", options.get("eta")),
+        expires=_moment("expires", expires) if absolute else None,
+        expires_in=None if absolute or expires is None else _seconds("expires", expires),
+        headers=None if not headers else encode(dict(headers), at="headers"),
+        notify=bool(options.get("notify", True)),
+    )
+
+
+def checked_name(kind: str, name: object) -> str:
+    """Return a task's or queue's name if it can be shown, logged and indexed; refuse it if not.
+
+    >>> checked_name("queue", "mail")
+    'mail'
+    """
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise InvalidOption(f"{kind}={name!r}: a name is a text of printable characters")
+    if len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
+        raise InvalidOption(f"{kind}={name[:40]!r}…: a name has at most {MAX_NAME_BYTES} bytes")
+    return name
+
+
+def checked_priority(value: object) -> int:
+    """Return a priority if it is one; refuse it if not."""
+    if not isinstance(value, int) or not 0 <= value <= 9:  # noqa: PLR2004 (documented range)
+        raise InvalidOption(f"priority={value!r}: give 0 to 9; 9 is claimed first, 0 is the default")
+    return int(value)
+
+
+def _attempts(max_retries: object) -> int | None:
+    if max_retries is None:
+        return None
+    if not isinstance(max_retries, int) or not 0 <= max_retries <= 32_766:  # noqa: PLR2004 (smallint)
+        raise InvalidOption(f"max_retries={max_retries!r}: give 0 to 32766, or None for ever")
+    return max_retries + 1
+
+
+def _seconds(name: str, value: object) -> float:
+    # The upper bound is a thousand years, which PostgreSQL's timestamps hold.
+    if isinstance(value, (int, float)) and abs(value) <= 1000 * 366 * 86400.0:
+        return float(value)
+    raise InvalidOption(f"{name}={value!r}: give a number of seconds")
+
+
+def _moment(name: str, value: object) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise InvalidOption(f"{name}={value!r}: give a datetime")
+    if value.utcoffset() is None:
+        raise InvalidOption(
+            f"{name}={value!r} has no time zone: give an aware datetime, such as "
+            "datetime.now(timezone.utc)"
+        )
+    return value

@@ -1,0 +1,68 @@
+"""What happens after an attempt failed: pure decisions on a policy, a count and an error."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from pgqueue.errors import ConfigurationError
+
+Exceptions = tuple[type[BaseException], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How a task's failed attempts are followed up; Celery's names and defaults.
+
+    `max_retries` None means for ever. `default_retry_delay` and `retry_backoff_max` are seconds.
+    `retry_backoff` True starts at 1 second, a number at so many, and doubles with every retry;
+    `retry_jitter` draws the actual delay between 0 and that.
+    """
+
+    max_retries: int | None = 3
+    default_retry_delay: float = 180.0
+    autoretry_for: Exceptions = ()
+    dont_autoretry_for: Exceptions = ()
+    retry_backoff: bool | float = False
+    retry_backoff_max: float = 600.0
+    retry_jitter: bool = True
+
+    def __post_init__(self) -> None:
+        if self.max_retries is not None and self.max_retries < 0:
+            raise ConfigurationError(f"max_retries={self.max_retries}: give 0 or more, or None")
+        for name in ("default_retry_delay", "retry_backoff", "retry_backoff_max"):
+            if not float(getattr(self, name)) >= 0:
+                raise ConfigurationError(f"{name}={getattr(self, name)!r}: give 0 or more seconds")
+        for name in ("autoretry_for", "dont_autoretry_for"):
+            classes = getattr(self, name)
+            if not all(isinstance(c, type) and issubclass(c, BaseException) for c in classes):
+                raise ConfigurationError(f"{name}={classes!r}: give a tuple of exception classes")
+
+
+def may_retry(max_retries: int | None, retries: int) -> bool:
+    """Return whether an attempt that was preceded by `retries` others may be followed by one more.
+
+    >>> may_retry(3, 2), may_retry(3, 3), may_retry(None, 1000)
+    (True, False, True)
+    """
+    return max_retries is None or retries < max_retries
+
+
+def retries_itself(policy: RetryPolicy, error: BaseException) -> bool:
+    """Return whether the policy retries this error without being asked to by the task."""
+    return isinstance(error, policy.autoretry_for) and not isinstance(
+        error, policy.dont_autoretry_for
+    )
+
+
+def automatic_delay(policy: RetryPolicy, retries: int) -> float:
+    """Return the seconds to wait before retry number `retries + 1` that the policy decided on.
+
+    >>> automatic_delay(RetryPolicy(retry_backoff=2, retry_jitter=False), retries=3)
+    16.0
+    """
+    if not policy.retry_backoff:
+        return policy.default_retry_delay
+    doublings = min(retries, 63)  # past that the maximum rules anyway, and floats stay finite
+    ceiling = min(policy.retry_backoff_max, float(policy.retry_backoff) * 2.0**doublings)
+    return random.uniform(0.0, ceiling) if policy.retry_jitter else ceiling  # noqa: S311 (not a secret)

@@ -1,0 +1,257 @@
+"""A registered task: the function, how it is enqueued, and what it can say while it runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from functools import update_wrapper
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, Unpack
+
+from pgqueue import operations
+from pgqueue.codec import encode
+from pgqueue.errors import (
+    InvalidCall,
+    MaxRetriesExceededError,
+    Retry,
+    StaleClaim,
+    UsageError,
+)
+from pgqueue.operations import Finished, NewJob
+from pgqueue.options import Options, checked_name, checked_priority, new_job
+from pgqueue.query import Query
+from pgqueue.request import Request, current
+from pgqueue.result import AsyncResult, ResultSource
+from pgqueue.retry import RetryPolicy, may_retry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Task(Generic[P, R]):
+    """A task of an application: call it like the function, or enqueue it with `delay`.
+
+    With `bind=True` the function gets this object as its first argument `self`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        database: ResultSource,
+        *,
+        name: str,
+        bind: bool = False,
+        queue: str = "default",
+        priority: int = 0,
+        expires: float | None = None,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self.function = function
+        self.database = database
+        self.name = checked_name("task", name)
+        self.bind = bind
+        self.queue = checked_name("queue", queue)
+        self.priority = checked_priority(priority)
+        self.expires = expires
+        self.policy = policy or RetryPolicy()
+        self.is_async = inspect.iscoroutinefunction(function)
+        self._signature = _signature(function, bind)
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function here and now, without a job."""
+        result: R = self.function(self, *args, **kwargs) if self.bind else self.function(*args, **kwargs)
+        return result
+
+    def __repr__(self) -> str:
+        return f"<task {self.name}>"
+
+    # ── enqueueing ───────────────────────────────────────────────────────────────────────────
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Enqueue a job with these arguments, on a connection of the application's own.
+
+        Raises `InvalidCall` if they do not fit the signature and `InvalidPayload` if JSON cannot
+        hold them; nothing is sent then.
+        """
+        return self._send(args, kwargs, {}, None)
+
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Enqueue like `delay`, from a coroutine."""
+        return await self._asend(args, kwargs, {}, None)
+
+    def using(self, connection: Any = None, **options: Unpack[Options]) -> Call[P, R]:
+        """Return the task with a connection and options to be enqueued with.
+
+        `task.using(conn, countdown=60).delay(42)` inserts the job in the transaction that `conn`
+        is in: when that rolls back, the job never existed.
+        """
+        return Call(self, connection, options)
+
+    def apply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        connection: Any = None,
+        **options: Unpack[Options],
+    ) -> AsyncResult[R]:
+        """Enqueue with options, in Celery's form; `connection` as in `using`."""
+        return self._send(args, kwargs or {}, options, connection)
+
+    async def aapply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        connection: Any = None,
+        **options: Unpack[Options],
+    ) -> AsyncResult[R]:
+        """Enqueue like `apply_async`, from a coroutine."""
+        return await self._asend(args, kwargs or {}, options, connection)
+
+    def job(self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]) -> NewJob:
+        """Return the job that a call means, checked, without enqueueing it."""
+        try:
+            self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise InvalidCall(
+                f"{self.name}{self._signature}: {error}; nothing was enqueued"
+            ) from None
+        defaults = {
+            "queue": self.queue,
+            "priority": self.priority,
+            "max_retries": self.policy.max_retries,
+            "expires": self.expires,
+        }
+        return new_job(self.name, args, kwargs, {**defaults, **options})
+
+    def _send(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], connection: Any
+    ) -> AsyncResult[R]:
+        job = self.job(args, kwargs, options)
+        self.database.run(operations.enqueue(job), connection)
+        return AsyncResult(job.id, self.database)
+
+    async def _asend(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], connection: Any
+    ) -> AsyncResult[R]:
+        job = self.job(args, kwargs, options)
+        await self.database.arun(operations.enqueue(job), connection)
+        return AsyncResult(job.id, self.database)
+
+    # ── inside a run (bind=True) ─────────────────────────────────────────────────────────────
+
+    @property
+    def request(self) -> Request:
+        """The run that this code is in."""
+        request = current.get()
+        if request is None:
+            raise UsageError(f"{self.name}: self.request exists only while a worker runs the task")
+        return request
+
+    def retry(
+        self,
+        *,
+        exc: BaseException | None = None,
+        countdown: float | None = None,
+        eta: datetime | None = None,
+        max_retries: int | None = None,
+    ) -> NoReturn:
+        """End this attempt and have the job run again; use as `raise self.retry(exc=error)`.
+
+        The wait is `countdown` seconds, or until `eta`, or the task's `default_retry_delay`. When
+        no retries are left, `exc` is raised, or `MaxRetriesExceededError` without one.
+        """
+        request = current.get()
+        if request is None:  # called as a plain function: there is nothing to run again
+            raise exc or Retry("the task asked to be retried")
+        limit = request.max_retries if max_retries is None else max_retries
+        if not may_retry(limit, request.retries):
+            raise exc or MaxRetriesExceededError(
+                f"{self.name}[{request.id}] was tried {request.attempt} times"
+            )
+        if eta is not None:
+            countdown = (eta - datetime.now(UTC)).total_seconds()
+        delay = self.policy.default_retry_delay if countdown is None else countdown
+        raise Retry(exc=exc, countdown=max(0.0, delay)) from exc
+
+    def set_result(self, value: Any) -> None:
+        """Set the result that `self.transaction()` stores when it finishes the job."""
+        self.request.result = encode(value, at="result")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """Lend a connection whose commit, at the end of the block, also finishes the job.
+
+        The rows written on it and the job's success are one transaction: both happen, once, or
+        neither. If another worker has taken the job over meanwhile, everything is rolled back and
+        `StaleClaim` raised. An exception rolls back too, and fails or retries the job as usual.
+        What the task returns afterwards is not stored; use `set_result` inside the block.
+        """
+        request = current.get()
+        with self.database.transaction() as connection:
+            yield connection
+            if request is not None:
+                self._accept(request, self.database.run(self._finish(request), connection))
+        if request is not None:
+            request.finished = True
+
+    @asynccontextmanager
+    async def atransaction(self) -> AsyncIterator[Any]:
+        """Lend an async connection, like `transaction`."""
+        request = current.get()
+        async with self.database.atransaction() as connection:
+            yield connection
+            if request is not None:
+                self._accept(request, await self.database.arun(self._finish(request), connection))
+        if request is not None:
+            request.finished = True
+
+    def _finish(self, request: Request) -> Query[set[str]]:
+        if request.finished:
+            raise UsageError(
+                f"{self.name}[{request.id}]: self.transaction() finishes the job, so there is one "
+                "per run; use self.app.transaction() for others"
+            )
+        return operations.finish([Finished(request.id, request.claim, "succeeded", request.result)])
+
+    def _accept(self, request: Request, finished: set[str]) -> None:
+        if request.id not in finished:
+            raise StaleClaim(
+                f"{self.name}[{request.id}]: claim {request.claim} is not the newest any more: "
+                "another worker runs this job, or it was cancelled; nothing was written"
+            )
+
+    @property
+    def app(self) -> Any:
+        """The application that the task is registered with."""
+        return self.database
+
+
+class Call(Generic[P, R]):
+    """A task with a connection and options; made by `Task.using`."""
+
+    def __init__(self, task: Task[P, R], connection: Any, options: Options) -> None:
+        self._task = task
+        self._connection = connection
+        self._options = options
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Enqueue a job with these arguments."""
+        return self._task._send(args, kwargs, self._options, self._connection)  # noqa: SLF001 (its other half)
+
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Enqueue a job with these arguments, on an async connection."""
+        return await self._task._asend(args, kwargs, self._options, self._connection)  # noqa: SLF001 (the same)
+
+
+def _signature(function: Callable[..., Any], bind: bool) -> inspect.Signature:
+    signature = inspect.signature(function)
+    if not bind:
+        return signature
+    parameters = list(signature.parameters.values())
+    if not parameters:
+        raise UsageError(f"{function.__qualname__}: bind=True needs a first parameter, self")
+    return signature.replace(parameters=parameters[1:])

@@ -1,0 +1,171 @@
+"""Waits for results on behalf of a whole process: one thread, one connection, however many wait.
+
+The thread takes the gate of results (see sql/functions/wake.sql), so that finishing workers notify
+as long as somebody waits, and cost nothing when nobody does. A worker may have looked at the gate
+just before it was taken: polls at doubling intervals cover that, and any notification that is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import threading
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from pgqueue import operations
+from pgqueue.backoff import Doubling
+from pgqueue.database import CONNECT, run
+from pgqueue.operations import Outcome
+
+PLACE = ""
+POLL_FIRST, POLL_LAST = 0.002, 2.0
+LINGER = 10.0
+#: A finish may be older than its commit by as long as the task's own transaction stayed open.
+MARGIN = timedelta(hours=1)
+
+
+class ResultWaiter:
+    """Hands out futures of outcomes; its thread and connection live while there are any."""
+
+    def __init__(self, dsn: str, schema: str) -> None:
+        self._dsn = dsn
+        self._schema = schema
+        self._lock = threading.Lock()
+        self._futures: dict[str, list[Future[Outcome]]] = {}
+        self._fresh: set[str] = set()
+        self._thread: threading.Thread | None = None
+        self._bell: tuple[int, int] | None = None
+
+    def outcome(self, job: str) -> Future[Outcome]:
+        """Return a future of how a job ends."""
+        future: Future[Outcome] = Future()
+        with self._lock:
+            self._futures.setdefault(job, []).append(future)
+            self._fresh.add(job)
+            if self._thread is None:
+                self._bell = os.pipe()
+                self._thread = threading.Thread(
+                    target=self._serve, name="pgqueue-results", daemon=True
+                )
+                self._thread.start()
+            self._ring()
+        return future
+
+    def close(self) -> None:
+        """Cancel every wait and end the thread."""
+        with self._lock:
+            for futures in self._futures.values():
+                for future in futures:
+                    future.cancel()
+            thread = self._thread
+            if thread:
+                self._ring()
+        if thread:
+            thread.join(timeout=5)
+
+    def _ring(self) -> None:
+        if self._bell:
+            os.write(self._bell[1], b"!")
+
+    def _serve(self) -> None:
+        outage = Doubling(0.1, 5.0)
+        while not self._retire():
+            try:
+                with psycopg.connect(self._dsn, autocommit=True, **CONNECT) as connection:
+                    outage.reset()
+                    self._watch(connection)
+            except psycopg.OperationalError as error:
+                if _hopeless(error):
+                    self._fail(error)
+                else:
+                    self._sleep(None, outage.next())
+            except Exception as error:  # noqa: BLE001 (whoever waits must hear of it)
+                self._fail(error)
+
+    def _watch(self, connection: psycopg.Connection[Any]) -> None:
+        connection.execute(f'listen "{self._schema}.results"')
+        polls = Doubling(POLL_FIRST, POLL_LAST)
+        awake = True
+        since = run(connection, operations.now(), self._schema) - MARGIN
+        with self._lock:
+            self._fresh = set(self._futures)  # after a reconnect nobody knows what was missed
+        while True:
+            ids = self._waiting_ids()
+            if not ids:
+                if not awake:
+                    run(connection, operations.get_up([PLACE]), self._schema)
+                    awake = True
+                if not self._sleep(None, LINGER):
+                    return
+                polls.reset()
+                continue
+            if awake:
+                awake = not run(connection, operations.lie_down([PLACE]), self._schema)
+            with self._lock:
+                fresh, self._fresh = self._fresh & ids, set()
+            look = operations.outcomes(fresh, "-infinity") if fresh else operations.outcomes(ids, since)
+            self._resolve(run(connection, look, self._schema))
+            if self._waiting_ids():
+                self._sleep(connection, polls.next())
+
+    def _sleep(self, connection: psycopg.Connection[Any] | None, timeout: float) -> bool:
+        """Wait for a notification or for the bell; False if neither came."""
+        assert self._bell
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._bell[0], selectors.EVENT_READ)
+            if connection:
+                selector.register(connection, selectors.EVENT_READ)
+            ready = {key.fileobj for key, _ in selector.select(timeout)}
+        if self._bell[0] in ready:
+            os.read(self._bell[0], 4096)
+        if connection and connection in ready:
+            for _ in connection.notifies(timeout=0):
+                pass
+        return bool(ready)
+
+    def _waiting_ids(self) -> set[str]:
+        with self._lock:
+            self._drop_cancelled()
+            return set(self._futures)
+
+    def _drop_cancelled(self) -> None:
+        for job, futures in list(self._futures.items()):
+            if all(future.cancelled() for future in futures):
+                del self._futures[job]
+
+    def _resolve(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            with self._lock:
+                futures = self._futures.pop(outcome.id, [])
+            for future in futures:
+                if future.set_running_or_notify_cancel():
+                    future.set_result(outcome)
+
+    def _fail(self, error: Exception) -> None:
+        with self._lock:
+            failed, self._futures = self._futures, {}
+        for futures in failed.values():
+            for future in futures:
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(error)
+
+    def _retire(self) -> bool:
+        with self._lock:
+            self._drop_cancelled()
+            if self._futures:
+                return False
+            self._thread = None
+            if self._bell:
+                for end in self._bell:
+                    os.close(end)
+                self._bell = None
+            return True
+
+
+def _hopeless(error: psycopg.OperationalError) -> bool:
+    """Tell an error that no patience mends: a wrong password, no such database."""
+    return bool(error.sqlstate) and str(error.sqlstate)[:2] in ("28", "3D")

@@ -1,0 +1,60 @@
+-- queued -> running, for as many due jobs as the worker has use for, best priority first.
+--
+-- Every lane (a queue at a priority) is scanned in claim order from a cursor on: the place of the
+-- last job that this worker claimed there. Before it lie the entries of jobs that are gone, which
+-- vacuum cannot remove while any old snapshot is held; a cursor of '-infinity' sweeps them too.
+--
+-- Races with other claims: skip locked gives each row to one of them. "materialized" makes the
+-- lateral scans stop at the limit and never run twice. The update finds its rows by their place
+-- in the table, which cannot change while they are locked, and is HOT: it touches no index.
+-- A new claim number makes every statement of an earlier claim miss.
+--
+-- A worker whose lease is over gets nothing. Its row is locked against a rescue meanwhile, so that
+-- none can declare the worker dead, look for its jobs, and miss those that are being claimed here.
+with claimant as materialized (
+    select w.id
+    from pgqueue.workers w
+    where w.id = %(worker_id)s::bigint and w.stopped_at is null and w.expires_at > pgqueue.now()
+    for share
+), lanes as materialized (
+    select l.queue, l.priority, l.run_at, l.id
+    from claimant
+    cross join unnest(%(queues)s::text[], %(priorities)s::smallint[],
+                      %(run_ats)s::timestamptz[], %(ids)s::uuid[])
+        as l (queue, priority, run_at, id)
+    where not exists (select from pgqueue.queues q where q.name = l.queue and q.paused_at is not null)
+), due as materialized (
+    select j.place
+    from lanes l
+    cross join lateral (
+        select j.ctid as place
+        from pgqueue.jobs_live j
+        where j.queue = l.queue
+          and j.priority = l.priority
+          and (j.run_at, j.id) >= (l.run_at, l.id)
+          and j.run_at <= (select pgqueue.now())
+          and j.state = 'queued'
+          and j.task = any (%(tasks)s::text[])
+        order by j.run_at, j.id
+        limit %(limit)s::integer
+        for update skip locked
+    ) j
+    limit %(limit)s::integer
+), claimed as (
+    update pgqueue.jobs_live j
+    set state = 'running',
+        claim = j.claim + 1,
+        attempt = j.attempt + 1,
+        worker_id = %(worker_id)s::bigint,
+        started_at = pgqueue.now()
+    where j.ctid = any (array(select place from due))
+    returning j.id, j.claim, j.attempt, j.max_attempts, j.queue, j.priority, j.run_at,
+        j.expires_at, j.started_at, j.task, j.args, j.kwargs, j.headers
+)
+select
+    c.id::text, c.claim, c.attempt, c.max_attempts,
+    extract(epoch from c.expires_at - c.started_at)::float8 as expires_in,
+    c.queue, c.priority, c.run_at::text,
+    c.task, c.args::text, c.kwargs::text, c.headers::text
+from claimed c
+order by array_position(%(queues)s::text[], c.queue), c.priority desc, c.run_at, c.id

@@ -1,0 +1,41 @@
+-- running -> queued, or failed after the third time, for a batch of jobs whose process died.
+-- A crash is not the task's failure: it counts apart from attempts. Fenced by the claim number.
+with dead as materialized (
+    select j.id, j.crashes + 1 as crashes
+    from pgqueue.jobs_live j
+    join unnest(%(ids)s::uuid[], %(claims)s::integer[]) as d (id, claim) on j.id = d.id and j.claim = d.claim
+    where j.state = 'running'
+    order by j.id
+    for update of j
+), again as (
+    update pgqueue.jobs_live j
+    set state = 'queued',
+        attempt = j.attempt - 1,
+        crashes = d.crashes,
+        past_errors = pgqueue.add_error(j.past_errors, j.attempt, j.claim, j.worker_id,
+                                        j.started_at, pgqueue.now(), %(error)s::text, null)
+    from dead d
+    where j.id = d.id and d.crashes < %(max_crashes)s::integer
+    returning j.id, 'queued'::pgqueue.job_state as state
+), gone as (
+    delete from pgqueue.jobs_live j
+    using dead d
+    where j.id = d.id and d.crashes >= %(max_crashes)s::integer
+    returning j.*, d.crashes as all_crashes
+), finished as (
+    insert into pgqueue.jobs
+        (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id, run_at,
+         created_at, started_at, finished_at, expires_at, cancel_requested_at, args, kwargs, headers,
+         error, past_errors)
+    select
+        g.id, 'failed', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.all_crashes,
+        g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, pgqueue.now(), g.expires_at,
+        g.cancel_requested_at, g.args, g.kwargs, g.headers, %(error)s::text, g.past_errors
+    from gone g
+    returning id, state
+), woken as (
+    select pgqueue.wake('', 'pgqueue.results') where exists (select from finished)
+)
+select a.id::text, a.state::text from again a
+union all
+select f.id::text, f.state::text from finished f left join woken on true

@@ -1,0 +1,64 @@
+-- Cancels jobs; returns each with the state that it has afterwards. Unknown ids return no row.
+--
+--     select * from pgqueue.cancel(array['0198…']::uuid[]);
+--     select pgqueue.cancel('0198…');
+--
+-- waiting and queued ones are cancelled at once. A running one is left to its worker, and marked:
+-- it will not be run again, whatever becomes of this attempt. Finished ones stay as they are.
+--
+-- Rows are locked in order of id, as finishing does, so that the two cannot deadlock.
+create or replace function pgqueue.cancel(ids uuid[])
+    returns table (id uuid, state pgqueue.job_state)
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+begin
+    return query
+    with found as materialized (
+        select j.id, j.state
+        from pgqueue.jobs_live j
+        where j.id = any (ids)
+        order by j.id
+        for update
+    ), marked as (
+        update pgqueue.jobs_live j
+        set cancel_requested_at = coalesce(j.cancel_requested_at, pgqueue.now())
+        from found f
+        where j.id = f.id and f.state = 'running'
+        returning j.id, j.state
+    ), gone as (
+        delete from pgqueue.jobs_live j
+        using found f
+        where j.id = f.id and f.state <> 'running'
+        returning j.*
+    ), cancelled as (
+        insert into pgqueue.jobs
+            (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id,
+             run_at, created_at, started_at, finished_at, expires_at, cancel_requested_at, args,
+             kwargs, headers, error, past_errors)
+        select
+            g.id, 'cancelled', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes,
+            g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, t.now, g.expires_at,
+            coalesce(g.cancel_requested_at, t.now), g.args, g.kwargs, g.headers, 'cancelled',
+            g.past_errors
+        from gone g, (select pgqueue.now() as now) t
+        returning id, state
+    ), woken as (
+        select pgqueue.wake('', 'pgqueue.results') where exists (select from cancelled)
+    )
+    select c.id, c.state from cancelled c left join woken on true
+    union all
+    select m.id, m.state from marked m
+    union all
+    select j.id, j.state
+    from pgqueue.jobs j
+    where j.id = any (ids)
+      and j.state in ('succeeded', 'failed', 'cancelled')
+      and not exists (select from found f where f.id = j.id);
+end $$;
+
+create or replace function pgqueue.cancel(id uuid) returns pgqueue.job_state
+    language sql volatile
+begin atomic
+    select c.state from pgqueue.cancel(array[cancel.id]) c;
+end;

@@ -1,0 +1,23 @@
+-- What waits and runs in every queue that has something or was paused. Counting reads all of
+-- jobs_live: for people and for minutes, not for a loop.
+create or replace view pgqueue.queue_stats as
+select
+    coalesce(j.queue, q.name) as queue,
+    q.paused_at is not null as paused,
+    coalesce(j.waiting, 0) as waiting,
+    coalesce(j.ready, 0) as ready,
+    coalesce(j.scheduled, 0) as scheduled,
+    coalesce(j.running, 0) as running,
+    j.oldest_ready
+from (
+    select
+        l.queue,
+        count(*) filter (where l.state = 'waiting') as waiting,
+        count(*) filter (where l.state = 'queued' and l.run_at <= t.now) as ready,
+        count(*) filter (where l.state = 'queued' and l.run_at > t.now) as scheduled,
+        count(*) filter (where l.state = 'running') as running,
+        t.now - min(l.run_at) filter (where l.state = 'queued' and l.run_at <= t.now) as oldest_ready
+    from pgqueue.jobs_live l, (select pgqueue.now() as now) t
+    group by l.queue, t.now
+) j
+full join pgqueue.queues q on q.name = j.queue;

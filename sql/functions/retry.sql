@@ -1,0 +1,43 @@
+-- Runs finished jobs again, under their ids and from their first attempt on; returns the ids.
+-- Jobs that are not finished, and ids that nobody has, are left out.
+--
+--     select pgqueue.retry(array(select id from pgqueue.jobs where state = 'failed' and task = 'mail.send'));
+--     select pgqueue.retry('0198…');
+--
+-- The one place that takes rows out of the history one by one: an operator's act, not a duty.
+-- The claim number goes on from where it was, so an old worker still cannot write.
+create or replace function pgqueue.retry(ids uuid[]) returns setof uuid
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+begin
+    return query
+    with gone as (
+        delete from pgqueue.jobs j
+        where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
+        returning j.*
+    ), again as (
+        insert into pgqueue.jobs_live
+            (id, queue, task, priority, max_attempts, claim, run_at, created_at, args, kwargs,
+             headers, past_errors)
+        select
+            g.id, g.queue, g.task, g.priority, g.max_attempts, g.claim, t.now, g.created_at, g.args,
+            g.kwargs, g.headers,
+            case when g.state = 'failed'
+                 then pgqueue.add_error(g.past_errors, g.attempt, g.claim, g.worker_id, g.started_at,
+                                        g.finished_at, g.error, g.traceback)
+                 else g.past_errors end
+        from gone g, (select pgqueue.now() as now) t
+        order by g.id
+        returning id, queue
+    ), woken as (
+        select pgqueue.wake(q.queue, 'pgqueue.jobs') from (select distinct queue from again) q
+    )
+    select a.id from again a left join (select count(*) from woken) w on true;
+end $$;
+
+create or replace function pgqueue.retry(id uuid) returns uuid
+    language sql volatile
+begin atomic
+    select r from pgqueue.retry(array[retry.id]) r;
+end;

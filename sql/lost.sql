@@ -1,0 +1,22 @@
+-- The workers whose lease is over are declared stopped; returned are the jobs that they still ran.
+--
+-- By the lease alone, never by how long a job has been running. A worker that is claiming at this
+-- instant holds its row and is passed over. One that was only frozen finds its row stopped, its
+-- writes refused, and registers anew. The scan of jobs_live happens only when somebody died.
+with dead as materialized (
+    select w.id, w.name
+    from pgqueue.workers w
+    where w.stopped_at is null and w.expires_at < pgqueue.now()
+    for update skip locked
+), stopped as (
+    update pgqueue.workers w
+    set stopped_at = pgqueue.now()
+    from dead d
+    where w.id = d.id
+    returning w.id
+)
+select j.id::text, j.claim, d.id, d.name
+from dead d
+join stopped s on s.id = d.id
+join pgqueue.jobs_live j on j.worker_id = d.id and j.state = 'running'
+order by j.id

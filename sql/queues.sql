@@ -1,0 +1,5 @@
+-- Every queue with what waits and runs in it.
+select s.queue, s.paused, s.waiting, s.ready, s.scheduled, s.running,
+    extract(epoch from s.oldest_ready)::float8 as oldest_ready
+from pgqueue.queue_stats s
+order by s.queue
