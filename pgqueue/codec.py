@@ -169,9 +169,12 @@ def _tag_writer(tag: str) -> _Writer:
 
     def write(value: Any, _around: tuple[int, ...], limit: int) -> str:
         text = to_text(value)
-        # Subclasses may hold what the base cannot: pandas' NaT, and its nanoseconds.
-        if type(value) is not kind and from_text(text) != value:
-            raise InvalidPayload(f": {_short(value)} equals no {kind.__name__}; convert it")
+        if type(value) is not kind:
+            # Subclasses may hold what the base cannot: pandas' NaT, and its nanoseconds. Compared
+            # without zones, which are never equal in an hour that clocks repeat (PEP 495).
+            plain = value.replace(tzinfo=None) if kind is datetime else value
+            if from_text(to_text(plain)) != plain:
+                raise InvalidPayload(f": {_short(value)} equals no {kind.__name__}; convert it")
         return _bounded(f'{{"{tag}":"{text}"}}', limit)
 
     return write

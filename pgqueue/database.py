@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, LiteralString, TypeAlias, TypeVar, cast
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
@@ -23,16 +24,24 @@ T = TypeVar("T")
 SyncConnection: TypeAlias = psycopg.Connection[Any]
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[Any]
 
-#: What every connection of pgqueue's own is opened with: a dead peer is noticed within seconds,
-#: whether the socket is idle (keepalives) or waits for an answer (user timeout, milliseconds).
-CONNECT: dict[str, Any] = {
+_PATIENCE: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 15000,
+    "application_name": "pgqueue",
 }
+
+
+def connection_string(dsn: str, **parameters: Any) -> str:
+    """Return a connection string that notices a dead peer within seconds.
+
+    An idle socket is watched by keepalives, one that waits for an answer by tcp_user_timeout
+    (milliseconds): neither does for both. What the user's string says itself is left as it is.
+    """
+    return make_conninfo("", **{**_PATIENCE, **parameters, **conninfo_to_dict(dsn)})
 
 
 def run(connection: Any, query: Query[T], schema: str = DEFAULT_SCHEMA) -> T:
@@ -115,8 +124,8 @@ class Pools:
                 self._pid = os.getpid()
                 # autocommit: one enqueue is one round trip, not three.
                 self._pool = ConnectionPool(
-                    self.dsn,
-                    kwargs={**CONNECT, "autocommit": True},
+                    connection_string(self.dsn),
+                    kwargs={"autocommit": True},
                     min_size=0,
                     max_size=self.max_size,
                     open=True,
@@ -131,8 +140,8 @@ class Pools:
         pool = self._async_pools.get(loop)
         if pool is None:
             pool = AsyncConnectionPool(
-                self.dsn,
-                kwargs={**CONNECT, "autocommit": True},
+                connection_string(self.dsn),
+                kwargs={"autocommit": True},
                 min_size=0,
                 max_size=self.max_size,
                 open=False,

@@ -18,24 +18,26 @@ import os
 import pwd
 import shlex
 import shutil
-import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote
+
+from psycopg.pq import PGconn, Ping
 
 from pgqueue.errors import ConfigurationError
 
 START_TIMEOUT = 60  # seconds; after a power failure the server first syncs every file
-SOCKET_ROOM = 80  # bytes; the system allows 103 to 107, the socket's own name among them
+SOCKET_ROOM = 88  # bytes; macOS allows 103, "/.s.PGSQL.5432" among them
+LINGER_TIMEOUT = 10  # seconds; the backends of a killed server need a moment to notice
 ACCOUNT = "pgqueue"  # runs the server for root, whom PostgreSQL refuses
-STOP = ("pg_ctl", "stop", "-D.", "-w", "-m", "fast")
+STOP = ("stop", "-D.", "-w", "-mfast")  # pg_ctl's arguments
 
 # Stops the server when its last user died without leaving (kill -9, a closed terminal). It keeps
 # users.lock to itself meanwhile, so a newcomer waits until the server is down. A process of its
@@ -44,12 +46,12 @@ GUARD = """
 import fcntl, os, subprocess, sys
 if os.fork():
     os._exit(0)
-users, keep, data, program, *stop = sys.argv[1:]
+users, keep, data, *stop = sys.argv[1:]
 fcntl.flock(os.open(users, os.O_RDWR), fcntl.LOCK_EX)
 if not os.path.exists(keep):
     at = os.stat(data)
     owner = dict(user=at.st_uid, group=at.st_gid, extra_groups=[]) if os.geteuid() == 0 else {}
-    subprocess.run(stop, executable=program, cwd=data, **owner)
+    subprocess.run(stop, cwd=data, **owner)
 """
 
 
@@ -88,17 +90,12 @@ class EmbeddedServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 
 def default_directory() -> Path:
-    """Return what PGQUEUE_EMBEDDED_DIR names, or `.pgqueue/postgres` below the working directory."""
+    """Return what PGQUEUE_EMBEDDED_DIR names, else `.pgqueue/postgres` in the working directory."""
     return Path(os.environ.get("PGQUEUE_EMBEDDED_DIR") or ".pgqueue/postgres").absolute()
 
 
@@ -116,9 +113,7 @@ def start(directory: Path, *, keep_running: bool = False) -> EmbeddedServer:
     directory = directory.resolve()
     _program("postgres")  # before anything is made on disk
     with _explained(directory):
-        if not directory.exists():
-            directory.mkdir(parents=True)
-            (directory / ".gitignore").write_text("*\n")
+        directory.mkdir(parents=True, exist_ok=True)
         users = _open(directory / "users.lock")
         try:
             fcntl.flock(users, fcntl.LOCK_SH)
@@ -148,43 +143,38 @@ def running_dsn(directory: Path) -> str | None:
     Raises ConfigurationError when the server belongs to another user.
     """
     with _explained(directory):
-        try:
-            state = (directory / "data/postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return None
-        match [line.strip() for line in state]:
-            case [_, _, _, port, sockets, _, _, "ready"]:
-                pass
-            case _:
-                return None
-        # The file outlives a server that was killed, and its pid may be another process's by now;
-        # only somebody who answers is a server.
-        with socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(f"{sockets}/.s.PGSQL.{port}")
-            except (FileNotFoundError, ConnectionRefusedError):
-                return None
-        return f"postgresql://postgres@/postgres?host={quote(sockets)}&port={port}"
+        with suppress(FileNotFoundError, ValueError):  # it is down, or just starting
+            state = (directory / "data/postmaster.pid").read_text()
+            _, _, _, port, sockets, *_ = state.splitlines()
+            dsn = f"postgresql://postgres@/postgres?host={quote(sockets)}&port={port}"
+            # The file outlives a server that was killed, and its pid may be another process's by
+            # now; only somebody who answers is a server.
+            if PGconn.ping(dsn.encode()) == Ping.OK:
+                return dsn
+        return None
 
 
 def _launch(directory: Path) -> str:
-    data = directory / "data"
+    data, log = directory / "data", directory / "data/server.log"
     (directory / "keep").unlink(missing_ok=True)  # it spoke of an earlier server
     if not data.exists():
         _create(directory)
-    _forget_recycled_pid(data / "postmaster.pid")
     _set_guard(directory)
-    log = data / "server.log"
-    seen = log.stat().st_size if log.exists() else 0
     place = shlex.join(["-k", str(_socket_directory(data))])
-    said = _run(
-        data, "pg_ctl", "start", "-D.", "-w", f"-t{START_TIMEOUT}", "-lserver.log", "-o", place
-    )
-    if dsn := running_dsn(directory):
-        return dsn
-    # The log says more than pg_ctl does, unless pg_ctl did not come as far as that.
-    logged = log.read_bytes()[seen:].decode(errors="replace") if log.exists() else ""
-    raise _failure(directory, f"did not start; {log} ends:\n{logged or said.stdout}")
+    command = ("start", "-D.", "-w", f"-t{START_TIMEOUT}", f"-l{log.name}", "-o", place)
+    deadline = time.monotonic() + LINGER_TIMEOUT
+    while True:
+        _forget_recycled_pid(data)
+        seen = log.stat().st_size if log.exists() else 0
+        said = _run(data, "pg_ctl", *command).stdout
+        if dsn := running_dsn(directory):
+            return dsn
+        # The log says more than pg_ctl does, unless pg_ctl did not come as far as that.
+        logged = log.read_bytes()[seen:].decode(errors="replace") if log.exists() else ""
+        lingers = "already exists" in logged or "still in use" in logged
+        if not lingers or time.monotonic() > deadline:
+            raise _failure(directory, f"did not start; {log} ends:\n{logged or said}")
+        time.sleep(0.05)
 
 
 def _create(directory: Path) -> None:
@@ -195,56 +185,55 @@ def _create(directory: Path) -> None:
         _give_away(new)
     # The builtin C.UTF-8 asks nothing of the machine's locales. Trust is safe because only the
     # owner of `data` and root can reach the socket, and no port is listened on.
-    text = (
-        "--encoding=UTF8",
-        "--locale=C",
-        "--locale-provider=builtin",
-        "--builtin-locale=C.UTF-8",
-    )
+    text = ("-EUTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
     access = ("--auth-local=trust", "--auth-host=reject", "--set=listen_addresses=")
     said = _run(new, "initdb", "-D.", "--username=postgres", *text, *access)
     if said.returncode != 0:
         raise _failure(directory, f"could not be created; initdb says:\n{said.stdout}")
     new.rename(directory / "data")
+    if not (ignore := directory / ".gitignore").exists():
+        ignore.write_text("*\n")
 
 
 def _give_away(data: Path) -> None:
     """Make root's `data` belong to the owner of its directory, or to an account of its own."""
     owner = data.parent.stat().st_uid
-    if not owner:
-        with suppress(KeyError):
-            owner = pwd.getpwnam(ACCOUNT).pw_uid
-    if not owner:
-        subprocess.run(["useradd", "--system", "--no-create-home", ACCOUNT], check=True)  # noqa: S607
+    if owner == 0:
+        command = ["useradd", "--system", "--no-create-home", ACCOUNT]  # it may be there already
+        subprocess.run(command, check=False, capture_output=True)  # noqa: S603 (our own text)
         owner = pwd.getpwnam(ACCOUNT).pw_uid
     os.chown(data, owner, pwd.getpwuid(owner).pw_gid, follow_symlinks=False)
-    # That account must reach its data and its programs. Permissions are not ours to change: it
-    # would open root's own directories to everybody.
+
+
+def _require_passage(data: Path) -> None:
+    # The account that runs the server for root must reach its data and its programs. Permissions
+    # are not ours to change: it would open root's own directories to everybody.
+    owner = data.stat().st_uid
     for place in (*data.parents, *_program("postgres").parents):
         state = place.stat()
         if state.st_uid != owner and not state.st_mode & stat.S_IXOTH:
             raise _failure(
                 data.parent,
-                f"cannot run as root, and the account {pwd.getpwuid(owner).pw_name}, as which it"
-                f" would run, may not enter {place}: `chmod o+x {place}` lets it in",
+                f"cannot run as root, and the user {owner}, as whom it would run, may not enter"
+                f" {place}: `chmod o+x {place}` lets everybody pass through it",
             )
 
 
 def _halt(directory: Path) -> None:
     if running_dsn(directory) is None:  # pg_ctl would signal whoever has the pid now
         return
-    said = _run(directory / "data", *STOP)
+    said = _run(directory / "data", "pg_ctl", *STOP)
     if said.returncode != 0 and running_dsn(directory):
         raise _failure(directory, f"did not stop; pg_ctl says:\n{said.stdout}")
 
 
 def _set_guard(directory: Path) -> None:
-    places = [directory / "users.lock", directory / "keep", directory / "data", _program(STOP[0])]
+    places = [directory / "users.lock", directory / "keep", directory / "data", _program("pg_ctl")]
     command = [sys.executable, "-I", "-S", "-c", GUARD, *map(str, places), *STOP]
     none = subprocess.DEVNULL
     # In a session of its own, because Ctrl-C in the terminal is not meant for it.
     subprocess.run(  # noqa: S603 (our own text)
-        command, check=True, start_new_session=True, stdin=none, stdout=none, stderr=none
+        command, check=True, start_new_session=True, cwd="/", stdin=none, stdout=none, stderr=none
     )
 
 
@@ -264,6 +253,8 @@ def _run(data: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[
     # not every path would survive that. PGPORT and its like are meant for clients, and the
     # locale's variables may name a locale that is missing here.
     owner, root = data.stat(), os.geteuid() == 0
+    if root:
+        _require_passage(data)
     return subprocess.run(  # noqa: S603 (our own arguments)
         [_program(name), *arguments],
         cwd=data,
@@ -296,13 +287,15 @@ def _socket_directory(data: Path) -> Path:
     return place
 
 
-def _forget_recycled_pid(pidfile: Path) -> None:
+def _forget_recycled_pid(data: Path) -> None:
     # After a restart of the machine or container, the pid of a server that was killed belongs to
     # another process, which PostgreSQL would take for the server. (Without /proc it still does.)
-    with suppress(OSError):
-        pid = pidfile.read_text().partition("\n")[0]
-        if Path(f"/proc/{pid}/comm").read_text() != "postgres\n":
-            pidfile.unlink()
+    with suppress(OSError, ValueError):
+        pid, _, _, port, sockets, *_ = (data / "postmaster.pid").read_text().splitlines()
+        name, state = Path(f"/proc/{pid}/stat").read_text().split()[1:3]
+        if name != "(postgres)" or state == "Z":  # in most containers nobody reaps the dead
+            Path(f"{sockets}/.s.PGSQL.{port}.lock").unlink(missing_ok=True)
+            (data / "postmaster.pid").unlink()
 
 
 def _open(path: Path) -> int:
@@ -315,24 +308,21 @@ def _open(path: Path) -> int:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    file = _open(path)
-    try:
+    with os.fdopen(_open(path)) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(file)
 
 
 @contextmanager
 def _explained(directory: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, KeyError, subprocess.CalledProcessError) as error:
         raise _failure(directory, f"is out of reach: {error}") from error
 
 
 def _failure(directory: Path, what: str) -> ConfigurationError:
     return ConfigurationError(
         f"the embedded PostgreSQL in {directory} {what.rstrip()}\n"
-        "PGQUEUE_EMBEDDED_DIR names another directory; deleting this one deletes its data too"
+        "PGQUEUE_EMBEDDED_DIR names another directory; to begin anew, delete this one and its data"
     )

@@ -25,7 +25,6 @@ class Request:
     claim: int
     priority: int = 0
     headers: dict[str, Any] = field(default_factory=dict)
-    hostname: str = ""
     #: JSON text to store as the result by `self.transaction()`; see `Task.set_result`.
     result: str | None = None
     #: Set once the job has been finished in a transaction of the task's own.

@@ -18,7 +18,7 @@ import psycopg
 
 from pgqueue import operations
 from pgqueue.backoff import Doubling
-from pgqueue.database import CONNECT, run
+from pgqueue.database import connection_string, run
 from pgqueue.operations import Outcome
 
 PLACE = ""
@@ -39,6 +39,7 @@ class ResultWaiter:
         self._fresh: set[str] = set()
         self._thread: threading.Thread | None = None
         self._bell: tuple[int, int] | None = None
+        self._notified = False
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends."""
@@ -75,7 +76,7 @@ class ResultWaiter:
         outage = Doubling(0.1, 5.0)
         while not self._retire():
             try:
-                with psycopg.connect(self._dsn, autocommit=True, **CONNECT) as connection:
+                with psycopg.connect(connection_string(self._dsn), autocommit=True) as connection:
                     outage.reset()
                     self._watch(connection)
             except psycopg.OperationalError as error:
@@ -88,6 +89,9 @@ class ResultWaiter:
 
     def _watch(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute(f'listen "{self._schema}.results"')
+        # One that comes while a query is under way is handed to this, and not seen by select.
+        self._notified = False
+        connection.add_notify_handler(lambda _: self._note_notification())
         polls = Doubling(POLL_FIRST, POLL_LAST)
         awake = True
         since = run(connection, operations.now(), self._schema) - MARGIN
@@ -115,6 +119,9 @@ class ResultWaiter:
     def _sleep(self, connection: psycopg.Connection[Any] | None, timeout: float) -> bool:
         """Wait for a notification or for the bell; False if neither came."""
         assert self._bell
+        if connection and self._notified:
+            self._notified = False
+            return True
         with selectors.DefaultSelector() as selector:
             selector.register(self._bell[0], selectors.EVENT_READ)
             if connection:
@@ -123,9 +130,13 @@ class ResultWaiter:
         if self._bell[0] in ready:
             os.read(self._bell[0], 4096)
         if connection and connection in ready:
-            for _ in connection.notifies(timeout=0):
+            connection.pgconn.consume_input()
+            while connection.pgconn.notifies():
                 pass
         return bool(ready)
+
+    def _note_notification(self) -> None:
+        self._notified = True
 
     def _waiting_ids(self) -> set[str]:
         with self._lock:

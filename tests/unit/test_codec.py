@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from unittest.mock import MagicMock
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -82,7 +83,7 @@ class Unit(enum.StrEnum):
     KG = "kg"
 
 
-class Mixed(str, enum.Enum):
+class Mixed(str, enum.Enum):  # noqa: UP042 (as written before StrEnum)
     """Its value is not its content."""
 
     A = ("content", 7)
@@ -133,16 +134,24 @@ values = st.recursive(
 )
 
 
+def with_types(value):
+    if isinstance(value, list):
+        return [with_types(item) for item in value]
+    if isinstance(value, dict):
+        return {key: with_types(item) for key, item in value.items()}
+    if isinstance(value, datetime):  # aware ones are never equal in an hour that clocks repeat
+        return type(value), value.replace(tzinfo=None), value.utcoffset()
+    return type(value), value
+
+
 @given(values)
 def test_every_value_of_the_closed_set_comes_back_equal_and_of_its_own_type(value):
-    again = back(value)
-    assert again == value
-    assert type(again) is type(value)
-    assert repr(again).replace(" ", "") == repr(value).replace(" ", "") or has_zone(value)
+    assert with_types(back(value)) == with_types(value)
 
 
-def has_zone(value):
-    return "tzinfo=" in repr(value)
+@given(values)
+def test_the_text_holds_no_control_characters_so_that_these_can_separate_texts(value):
+    assert not {*encode(value, at="args")} & {*map(chr, range(0x20))}
 
 
 @given(st.timedeltas())
@@ -226,9 +235,14 @@ def test_instances_of_subclasses_are_stored_as_their_base():
     value = [Sub.Str("a"), Sub.Int(1), Sub.Float(0.5), Sub.List([1]), Sub.Dict(a=1)]
     assert encode(value, at="args") == '["a",1,0.5,[1],{"a":1}]'
     assert encode({Sub.Str("k"): OrderedDict(a=1)}, at="args") == '{"k":{"a":1}}'
-    moment = Sub.Datetime(2026, 11, 22, tzinfo=UTC)
-    assert type(back(moment)) is datetime
-    assert back(moment) == moment
+    for moment in (Sub.Datetime(2026, 11, 22), Sub.Datetime(2026, 11, 22, tzinfo=UTC)):
+        assert type(back(moment)) is datetime
+        assert back(moment) == moment
+
+
+def test_a_subclass_of_datetime_is_stored_in_an_hour_that_clocks_repeat():
+    moment = Sub.Datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=1)
+    assert back(moment) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
 
 
 def test_a_subclass_that_holds_more_than_its_base_is_refused():
@@ -236,9 +250,12 @@ def test_a_subclass_that_holds_more_than_its_base_is_refused():
         def __eq__(self, other):
             return False
 
+        def __ne__(self, other):
+            return True
+
         __hash__ = None
 
-    assert refusal([NaT(1, 1, 1)]).endswith("equals no datetime; convert it")  # noqa: DTZ001
+    assert refusal([NaT(1, 1, 1)]).endswith("equals no datetime; convert it")
 
 
 # Refusals
@@ -283,11 +300,9 @@ def test_integers_of_up_to_4000_digits_are_stored():
 
 def test_nesting_of_up_to_100_levels_is_stored_and_read():
     assert back(nested(100)) == nested(100)
-    message = refusal(nested(101))
-    assert message.startswith("args" + 100 * "[0]" + ": nested deeper than 100 levels;")
     for levels in (101, 5_000, 200_000):
-        assert "deep" in refusal(nested(levels)) or levels > 101
-        assert "deep" in unreadable("[" * levels + "]" * levels) or levels > 101
+        message = refusal(nested(levels))
+        assert message.startswith("args" + 100 * "[0]" + ": nested deeper than 100 levels;")
 
 
 def test_escaping_dollar_keys_takes_no_level():
@@ -374,9 +389,7 @@ class Forger:
 
 
 def test_no_repr_breaks_or_bloats_a_message():
-    assert "args[0]: <Unprintable instance at" in refusal([Unprintable()]) or (
-        "Unprintable>" in refusal([Unprintable()])
-    )
+    assert f"args[0]: <{__name__}.Unprintable> is of type" in refusal([Unprintable()])
     assert len(refusal([Huge()])) < 500
     assert r"args[0]: \x1b[2J\nERROR forged\u2028\ud800 is of" in refusal([Forger()])
     assert len(refusal([{10**5000}, {1}])) < 500
@@ -390,15 +403,17 @@ def test_unknown_tags_stay_as_they_are():
     assert decode('[{"$": 1}, {"$type": "os.system"}]') == [{"$": 1}, {"$type": "os.system"}]
 
 
-@pytest.mark.parametrize("tag", "datetime date time timedelta uuid decimal bytes".split())
+@pytest.mark.parametrize(
+    "tag", ["datetime", "date", "time", "timedelta", "uuid", "decimal", "bytes"]
+)
 @pytest.mark.parametrize(
     "content",
-    ["nonsense!", "", "\ud800", "9" * 5000, "{" * 200, "NaN", "1e99999999999999999999"]
-    + [5, 1.5, None, True, [], [0, [1], 2], {}, {"a": 1}],
+    [
+        *("nonsense!", "\ud800", "{" * 200, "NaN", "1e99999999999999999999"),
+        *(5, 1.5, None, True, [], [0, [1], 2], {}, {"a": 1}),
+    ],
 )
 def test_a_malformed_tagged_value_is_refused(tag, content):
-    if (tag, content) in {("decimal", "9" * 5000), ("bytes", ""), ("bytes", "9" * 5000)}:
-        pytest.skip("well-formed")
     text = json.dumps({"a": {"$" + tag: content}})
     assert unreadable(text).startswith("{'$" + tag + "': ")
     unreadable(text).encode()
@@ -433,7 +448,7 @@ def test_text_nested_too_deep_is_refused(step):
 
 
 def test_many_brackets_are_not_deep():
-    value = [[[]] * 1000, "[" * 1000]
+    value = [[[]] * 1000, "[" * 1000, nested(MAX_DEPTH - 1)]
     assert decode(json.dumps(value)) == value
     assert decode('"' + "[" * 1000 + '"') == "[" * 1000
 
@@ -514,9 +529,10 @@ def test_an_exception_that_cannot_be_formatted_keeps_its_frames(monkeypatch):
 
 
 class Nameless(type):
-    @property
-    def __qualname__(cls):
-        raise KeyError
+    def __getattribute__(cls, name):
+        if name == "__qualname__":
+            raise KeyError(name)
+        return super().__getattribute__(name)
 
 
 def test_a_class_without_a_usable_name_is_described():
@@ -526,9 +542,9 @@ def test_a_class_without_a_usable_name_is_described():
     assert describe_exception(odd)[0] == r"m.a\nb: no"
 
 
-@pytest.mark.parametrize("character", ["x", "é", "😀", "\0", "\ud800", "\n"])
-def test_a_message_of_50_megabytes_is_cut_in_the_middle(character):
-    message = "begin" + character * 50_000_000 + "end"
+@pytest.mark.parametrize("part", ["x", "é", "😀", "\0", "\ud800", "a line of text\n"])
+def test_a_message_of_50_megabytes_is_cut_in_the_middle(part):
+    message = "begin" + part * (50_000_000 // len(part)) + "end"
     summary, text = described(lambda: throw(ValueError(message)), max_bytes=10_000)
     for shown, limit in ((summary, 4096), (text, 10_000)):
         assert len(shown.encode()) <= limit
@@ -541,7 +557,7 @@ def test_a_message_of_50_megabytes_is_cut_in_the_middle(character):
 def test_the_note_counts_what_was_left_out():
     summary = described(lambda: throw(ValueError("x" * 100_000)))[0]
     left_out = int(summary.split("[... ")[1].split(" ")[0].replace(",", ""))
-    assert left_out + summary.count("x") == 100_000 + 0
+    assert left_out + summary.count("x") == 100_000
 
 
 @pytest.mark.parametrize("max_bytes", [0, 1, 10, 45, 46, 47, 100, 101])
@@ -585,7 +601,7 @@ def test_groups_nested_without_end_are_described():
     assert summary in text
 
 
-def test_a_recursion_10000_deep_is_described(monkeypatch):
+def test_a_recursion_10000_deep_is_described():
     def ping(depth):
         return pong(depth + 1)
 
@@ -595,10 +611,11 @@ def test_a_recursion_10000_deep_is_described(monkeypatch):
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(10_000)
     try:
-        error = pytest.raises(RecursionError, ping, 0).value
+        with pytest.raises(RecursionError) as caught:
+            ping(0)
     finally:
         sys.setrecursionlimit(before)
-    summary, text = describe_exception(error)
+    summary, text = describe_exception(caught.value)
     assert summary.startswith("RecursionError: maximum recursion depth exceeded")
     assert text.startswith("Traceback (most recent call last):\n")
     assert summary in text

@@ -1,0 +1,1 @@
+"""The worker: a supervisor process that never runs user code, and children that do."""

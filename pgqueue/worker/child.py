@@ -1,0 +1,119 @@
+"""The process that runs tasks: `python -m pgqueue.worker.child`, started by a supervisor only."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import threading
+import traceback
+from collections.abc import Callable
+
+from pgqueue.app import PgQueue
+from pgqueue.loading import load_app
+from pgqueue.worker import frames
+from pgqueue.worker.executor import Executor
+from pgqueue.worker.logs import configure_logging
+
+RECEIVE = 1 << 18
+
+
+def main() -> None:
+    """Serve one supervisor until it says quit, or is gone."""
+    options = _options()
+    configure_logging(options.log_level, options.log_format, options.name)
+    # The supervisor decides when a child ends; a terminal's Ctrl-C is not for it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pipe = socket.socket(fileno=options.fd)
+    try:
+        app = load_app(options.app)
+        app.import_tasks()
+        pipe.sendall(frames.hello_frame(_hello(app)))
+    except BaseException as error:  # noqa: BLE001 (the supervisor must hear why)
+        text = "".join(traceback.format_exception(error))
+        pipe.sendall(frames.frame(frames.BROKEN, text))
+        raise SystemExit(1) from None
+    writer = Writer(pipe.sendall)
+    _serve(pipe, app, Executor(app.tasks, options.slots, writer.put), writer)
+
+
+def _serve(pipe: socket.socket, app: PgQueue, executor: Executor, writer: Writer) -> None:
+    reader = frames.FrameReader()
+    while data := pipe.recv(RECEIVE):
+        for kind, body in reader.feed(data):
+            if kind == frames.JOBS:
+                executor.submit(frames.read_records(body))
+            elif kind == frames.RECALL:
+                executor.recall()
+            elif kind == frames.QUIT:
+                executor.wait_until_idle()
+                app.close()
+                writer.close()
+                os._exit(0)
+    # The supervisor is gone, and with it the lease: whatever runs here runs elsewhere soon.
+    os._exit(1)
+
+
+class Writer:
+    """Sends records from a thread of its own: while it sends, the next ones gather."""
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send = send
+        self._records: list[str] = []
+        self._more = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="pgqueue-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, record: str) -> None:
+        """Send a record, together with those that came meanwhile."""
+        with self._more:
+            self._records.append(record)
+            if len(self._records) == 1:
+                self._more.notify()
+
+    def close(self) -> None:
+        """Send what is left and end."""
+        with self._more:
+            self._closed = True
+            self._more.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._more:
+                self._more.wait_for(lambda: self._records or self._closed)
+                records, self._records = self._records, []
+            if not records:
+                return
+            try:
+                self._send(frames.outcomes_frame(records))
+            except OSError:
+                os._exit(1)  # as in _serve
+
+
+def _hello(app: PgQueue) -> dict[str, object]:
+    return {
+        "name": app.name,
+        "dsn": app.dsn,
+        "listen_dsn": app.listen_dsn,
+        "schema": app.schema,
+        "tasks": sorted(app.tasks),
+        "queues": sorted({task.queue for task in app.tasks.values()}),
+    }
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--app", required=True)
+    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--log-level", default="info")
+    parser.add_argument("--log-format", default="human")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

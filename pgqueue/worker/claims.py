@@ -1,0 +1,143 @@
+"""What to claim next: how many jobs, from where on, and when to look again. No I/O, no clock of
+its own: callers give the time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pgqueue.backoff import Doubling
+from pgqueue.operations import ClaimedJob, Lane
+
+PRIORITIES = range(9, -1, -1)
+MAX_CLAIM = 500
+#: Jobs that are over within this time (seconds) are fetched ahead.
+HORIZON = 0.05
+#: A sweep from the start of the index at least this often (seconds) …
+SWEEP_EVERY = 0.25
+#: … unless it is slow, because it wades through what vacuum may not remove: then so much rarer
+#: that it takes a tenth of the time.
+SWEEP_SHARE = 10.0
+#: An idle worker looks again after 2, 4, 8 … ms. Past the first few it asks to be woken.
+POLL_FIRST, POLL_LAST = 0.002, 2.0
+POLLS_AWAKE = 3
+
+
+class Cursors:
+    """Where each lane's next scan begins: at the last job that was claimed there."""
+
+    def __init__(self, queues: Sequence[str]) -> None:
+        self._queues = list(queues)
+        self._start = {(q, p): Lane(q, p) for q in queues for p in PRIORITIES}
+        self._place = dict(self._start)
+
+    def lanes(self, *, sweep: bool) -> list[Lane]:
+        """Return the lanes to scan, best first; a sweep begins each at its start.
+
+        The queue that is first takes turns, so that a full one does not starve the others.
+        """
+        self._queues.append(self._queues.pop(0))
+        places = self._start if sweep else self._place
+        return [places[queue, priority] for queue in self._queues for priority in PRIORITIES]
+
+    def advance(self, jobs: Sequence[ClaimedJob]) -> None:
+        """Note the last job that was claimed in each lane.
+
+        Where a sweep found late jobs, this moves the cursor back: more of them may follow.
+        """
+        last = {(job.queue, job.priority): job for job in jobs}
+        for (queue, priority), job in last.items():
+            self._place[queue, priority] = Lane(queue, priority, job.run_at, job.id)
+
+
+class Pace:
+    """How fast jobs are done, as a running average over about a tenth of a second."""
+
+    WINDOW = 0.1
+
+    def __init__(self) -> None:
+        self._done = 0.0
+        self._at = -math.inf
+
+    def add(self, count: int, now: float) -> None:
+        """Note that so many jobs are done."""
+        self._done = self._faded(now) + count
+        self._at = now
+
+    def per_second(self, now: float) -> float:
+        """Return the rate as of now."""
+        return self._faded(now) / self.WINDOW
+
+    def _faded(self, now: float) -> float:
+        return self._done * math.exp((self._at - now) / self.WINDOW)
+
+
+def wanted(slots: int, in_hand: int, rate: float) -> int:
+    """Return how many jobs to claim: for the free slots, and what will be free within the horizon.
+
+    Long jobs make the rate small, and are not fetched ahead of the slot that will run them.
+
+    >>> wanted(slots=8, in_hand=8, rate=0.5), wanted(slots=8, in_hand=8, rate=4000.0)
+    (0, 200)
+    """
+    return max(0, min(MAX_CLAIM, slots + int(rate * HORIZON) - in_hand))
+
+
+class Schedule:
+    """When to claim: at once while there is more, else after a pause that grows."""
+
+    def __init__(self) -> None:
+        self._pauses = Doubling(POLL_FIRST, POLL_LAST)
+        self._polls = 0
+        self._at = -math.inf
+        self._more = True
+        self._sweep_at = -math.inf
+        self._sweep_allowed_at = -math.inf
+
+    def wake(self) -> None:
+        """Look at once: something has come, or may have."""
+        self._more = True
+        self._pauses.reset()
+
+    def due(self, now: float) -> bool:
+        """Return whether it is time to look."""
+        return self._more or now >= self._at
+
+    def pause(self, now: float) -> float:
+        """Return the seconds until it is time to look."""
+        return 0.0 if self._more else max(0.0, self._at - now)
+
+    def sweeps(self, now: float) -> bool:
+        """Return whether the next look should begin at the start of every lane."""
+        if self._more:
+            return now >= self._sweep_at
+        return now >= self._sweep_allowed_at
+
+    @property
+    def sleepy(self) -> bool:
+        """Whether so many looks found nothing that it is time to ask to be woken."""
+        return not self._more and self._polls >= POLLS_AWAKE
+
+    def looked(self, *, found: int, limit: int, swept: bool, took: float, now: float) -> None:
+        """Note what a look found, and decide when the next one is."""
+        if swept:
+            self._sweep_allowed_at = now + took * SWEEP_SHARE
+            self._sweep_at = now + max(SWEEP_EVERY, took * SWEEP_SHARE)
+        if found:
+            self._polls = 0
+            self._pauses.reset()
+        if found >= limit:
+            self._more = True
+            return
+        if not swept and now >= self._sweep_allowed_at:
+            # The lanes are empty from the cursors on: late jobs may lie before them.
+            self._more, self._sweep_at = True, now
+            return
+        self._more = False
+        self._polls += 1
+        self._at = now + self._pauses.next()
+
+    def due_within(self, seconds: float, now: float) -> None:
+        """Look no later than in so many seconds, because a scheduled job is due then."""
+        self._at = min(self._at, now + max(0.0, seconds))

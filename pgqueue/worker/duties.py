@@ -1,0 +1,68 @@
+"""What some worker must do now and then, whichever it is: a table, and one way to do a row of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pgqueue import operations
+from pgqueue.migrate import DAYS_AHEAD
+from pgqueue.worker.control import Control, Runner
+
+log = logging.getLogger("pgqueue.worker")
+
+#: A job whose process died this often is not run again.
+MAX_CRASHES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A periodic act: its name, which is also its lock's, its interval in seconds, and what it does."""
+
+    name: str
+    interval: float
+    perform: Callable[[Runner], Awaitable[None]]
+
+
+async def perform(duty: Duty, control: Control) -> bool:
+    """Do a duty in one transaction; False if another worker is at it."""
+    async with control.transaction() as run:
+        if not await run(operations.lead(duty.name)):
+            return False
+        await duty.perform(run)
+        return True
+
+
+async def rescue(run: Runner) -> None:
+    """Queue the jobs again whose worker has let its lease go by."""
+    lost = await run(operations.lost())
+    by_worker: dict[int, list[operations.Lost]] = {}
+    for job in lost:
+        by_worker.setdefault(job.worker_id, []).append(job)
+    for worker, jobs in by_worker.items():
+        name = jobs[0].worker_name
+        error = f"WorkerLost: worker {name} (id {worker}) was not heard of within its lease"
+        states = await run(operations.crash(jobs, error, MAX_CRASHES))
+        await run(operations.cancel_requested(states))
+        log.warning("%s: %d of its jobs will run again", error, len(states))
+
+
+async def keep_partitions(run: Runner) -> None:
+    """Make the coming days' partitions."""
+    await run(operations.create_partitions(DAYS_AHEAD))
+
+
+async def prune(run: Runner) -> None:
+    """Drop the history whose time has come, and the workers that ran nothing that is left."""
+    dropped = await run(operations.drop_partitions())
+    if dropped:
+        log.info("dropped finished jobs past their retention: %s", ", ".join(sorted(dropped)))
+    await run(operations.prune_workers())
+
+
+DUTIES = (
+    Duty("rescue", 5.0, rescue),
+    Duty("partitions", 3600.0, keep_partitions),
+    Duty("prune", 600.0, prune),
+)

@@ -1,0 +1,133 @@
+"""One run of one job, inside a child: from its record to the record of how it ended."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pgqueue.codec import decode, describe_exception, encode
+from pgqueue.errors import Retry, StaleClaim
+from pgqueue.request import Request, current
+from pgqueue.retry import automatic_delay, may_retry, retries_itself
+from pgqueue.task import Task
+from pgqueue.worker import frames
+from pgqueue.worker.frames import Record
+
+log = logging.getLogger("pgqueue.task")
+
+
+class Run:
+    """A job in a child's hands: what came over the pipe, and by when it must begin."""
+
+    __slots__ = ("_record", "_request", "deadline", "task")
+
+    def __init__(self, record: Record, tasks: Mapping[str, Task[Any, Any]], received: float) -> None:
+        self._record = record
+        self._request: Request | None = None
+        self.task = tasks.get(record[7])
+        expires_in = record[4]
+        self.deadline = received + float(expires_in) if expires_in else None
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it runs on the event loop."""
+        return self.task is not None and self.task.is_async
+
+    def unstarted(self) -> str:
+        """Return the record that gives the job back."""
+        return self._ended(frames.UNSTARTED)
+
+    def run(self) -> str:
+        """Run a sync task in this thread; return the record of how it ended."""
+        try:
+            if self._expired():
+                return self._ended(frames.CANCELLED, "expired")
+            task, request = self._begin()
+            token = current.set(request)
+            try:
+                return self._succeeded(task, request, task(*request.args, **request.kwargs))
+            finally:
+                current.reset(token)
+        except BaseException as error:  # noqa: BLE001 (whatever a task raises is its outcome)
+            return self._raised(error)
+
+    async def arun(self) -> str:
+        """Run an async task on this loop; return the record of how it ended."""
+        try:
+            if self._expired():
+                return self._ended(frames.CANCELLED, "expired")
+            task, request = self._begin()
+            current.set(request)  # every job is a task of the loop, with a context of its own
+            return self._succeeded(task, request, await task(*request.args, **request.kwargs))
+        except BaseException as error:  # noqa: BLE001 (the same)
+            return self._raised(error)
+
+    def _expired(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def _begin(self) -> tuple[Task[Any, Any], Request]:
+        id_, claim, attempt, max_attempts, _, queue, priority, name, args, kwargs, headers = self._record
+        if self.task is None:  # claims name only what every child has registered
+            raise LookupError(f"no task is named {name!r} in this process")
+        request = Request(
+            id=id_,
+            task=name,
+            queue=queue,
+            args=decode(args),
+            kwargs=decode(kwargs),
+            attempt=int(attempt),
+            max_retries=int(max_attempts) - 1 if max_attempts else self.task.policy.max_retries,
+            claim=int(claim),
+            priority=int(priority),
+            headers=decode(headers) if headers else {},
+        )
+        self._request = request
+        return self.task, request
+
+    def _succeeded(self, task: Task[Any, Any], request: Request, value: Any) -> str:
+        if request.finished:
+            if value is not None and request.result is None:
+                log.warning(
+                    "%s[%s]: the returned value is not stored, because self.transaction() had "
+                    "finished the job; call self.set_result(value) inside its block",
+                    task.name,
+                    request.id,
+                )
+            return self._ended(frames.DONE)
+        if value is None:
+            return self._ended(frames.SUCCEEDED, request.result or "")
+        return self._ended(frames.SUCCEEDED, encode(value, at="result"))
+
+    def _raised(self, error: BaseException) -> str:
+        request = self._request
+        if isinstance(error, StaleClaim):
+            return self._ended(frames.STALE)
+        if request is not None and request.finished:
+            log.error(
+                "%s[%s] raised after self.transaction() had finished the job; it stays succeeded",
+                request.task,
+                request.id,
+                exc_info=error,
+            )
+            return self._ended(frames.DONE)
+        delay = None if request is None or self.task is None else _retry_delay(self.task, request, error)
+        cause = error.exc if isinstance(error, Retry) and error.exc is not None else error
+        summary, traceback = describe_exception(cause)
+        summary, traceback = frames.plain(summary), frames.plain(traceback)
+        if delay is None:
+            return self._ended(frames.FAILED, summary, traceback)
+        return self._ended(frames.RETRIED, str(delay), summary, traceback)
+
+    def _ended(self, code: str, *fields: str) -> str:
+        return frames.outcome_record(code, self._record[0], self._record[1], *fields)
+
+
+def _retry_delay(task: Task[Any, Any], request: Request, error: BaseException) -> float | None:
+    """Return the seconds until the next attempt, or None if this error is the end."""
+    if isinstance(error, Retry):
+        return error.countdown
+    if retries_itself(task.policy, error) and may_retry(request.max_retries, request.retries):
+        return automatic_delay(task.policy, request.retries)
+    return None

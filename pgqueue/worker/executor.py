@@ -1,0 +1,123 @@
+"""A child's slots: threads for `def`, one event loop for `async def`, and what waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
+from typing import Any
+
+from pgqueue.task import Task
+from pgqueue.worker.execution import Run
+from pgqueue.worker.frames import Record
+
+
+class Executor:
+    """Runs jobs in `slots` slots, in the order in which they came; reports records through `report`.
+
+    A slot that becomes free takes the next job itself, in the same thread, so that a batch of
+    short jobs costs no hand-over between threads.
+    """
+
+    def __init__(
+        self, tasks: Mapping[str, Task[Any, Any]], slots: int, report: Callable[[str], None]
+    ) -> None:
+        self._tasks = tasks
+        self._report = report
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._waiting: deque[Run] = deque()
+        self._slots = slots
+        self._free = slots
+        self._handed: SimpleQueue[Run] = SimpleQueue()
+        self._threads = 0
+        self._resting = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: set[asyncio.Task[None]] = set()
+
+    def submit(self, records: list[Record]) -> None:
+        """Take jobs to run, as soon as slots are free."""
+        now = time.monotonic()
+        runs = [Run(record, self._tasks, now) for record in records]
+        with self._lock:
+            self._waiting.extend(runs)
+            begin = min(self._free, len(self._waiting))
+            self._free -= begin
+            first = [self._waiting.popleft() for _ in range(begin)]
+        for run in first:
+            self._start(run)
+
+    def recall(self) -> None:
+        """Give back the jobs that no slot has begun."""
+        with self._lock:
+            unstarted, self._waiting = self._waiting, deque()
+        for run in unstarted:
+            self._report(run.unstarted())
+
+    def wait_until_idle(self) -> None:
+        """Return when no job runs and none waits."""
+        with self._lock:
+            self._idle.wait_for(lambda: self._free == self._slots and not self._waiting)
+
+    def _start(self, run: Run) -> None:
+        if run.is_async:
+            self._event_loop().call_soon_threadsafe(self._start_coroutine, run)
+            return
+        with self._lock:
+            if self._resting:
+                self._resting -= 1
+                spawn = False
+            else:
+                spawn = True
+                self._threads += 1
+        self._handed.put(run)
+        if spawn:
+            threading.Thread(
+                target=self._work, name=f"pgqueue-{self._threads}", daemon=True
+            ).start()
+
+    def _work(self) -> None:
+        while True:
+            run: Run | None = self._handed.get()
+            while run is not None and not run.is_async:
+                self._report(run.run())
+                run = self._next()
+            with self._lock:
+                self._resting += 1
+            if run is not None:
+                self._start(run)
+
+    def _next(self) -> Run | None:
+        """Return the next job for a slot that is done, or count the slot as free."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._free += 1
+            self._idle.notify_all()
+            return None
+
+    # ── the event loop, which exists from the first coroutine on ─────────────────────────────
+
+    def _event_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=self._loop.run_forever, name="pgqueue-loop", daemon=True
+                ).start()
+            return self._loop
+
+    def _start_coroutine(self, run: Run) -> None:
+        assert self._loop
+        task = self._loop.create_task(self._await(run), name=run.task.name if run.task else None)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _await(self, run: Run) -> None:
+        self._report(await run.arun())
+        following = self._next()
+        if following is not None:
+            self._start(following)

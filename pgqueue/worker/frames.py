@@ -1,0 +1,105 @@
+"""What crosses the pipe between the supervisor and a child: batches of raw text.
+
+A frame is four bytes of length and a UTF-8 text: one letter for its kind, then records. The
+supervisor passes payloads and results on as the JSON text that is stored; it reads neither. JSON
+as PostgreSQL prints it, and as `codec` writes it, has no control characters, so two of them can
+separate records and fields.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pgqueue.operations import ClaimedJob
+
+JOBS, RECALL, QUIT = "J", "R", "Q"  # to the child
+HELLO, OUTCOMES, BROKEN = "H", "O", "B"  # from the child
+
+#: The first field of an outcome's record.
+SUCCEEDED, FAILED, RETRIED, CANCELLED = "S", "F", "R", "C"
+UNSTARTED, DONE, STALE = "U", "D", "X"
+
+RECORD, FIELD = "\x1e", "\x1f"
+_LENGTH = struct.Struct("!I")
+_SEPARATORS = str.maketrans({RECORD: " ", FIELD: " "})
+
+Record = list[str]
+
+
+def frame(kind: str, body: str = "") -> bytes:
+    """Return a frame of this kind."""
+    data = (kind + body).encode("utf-8", "replace")
+    return _LENGTH.pack(len(data)) + data
+
+
+def jobs_frame(jobs: Iterable[ClaimedJob]) -> bytes:
+    """Return the frame that hands jobs to a child."""
+    return frame(JOBS, RECORD.join([_job_record(job) for job in jobs]))
+
+
+def read_records(body: str) -> list[Record]:
+    """Return the jobs of a frame as their fields: see `_job_record` for the order."""
+    return [record.split(FIELD) for record in body.split(RECORD)]
+
+
+def outcome_record(code: str, id: str, claim: str, *fields: str) -> str:  # noqa: A002 (a field's name)
+    """Return the record of how a job ended; `fields` depend on the code."""
+    return FIELD.join((code, id, claim, *fields))
+
+
+def plain(text: str | None) -> str:
+    """Return a text of unknown origin without the characters that separate records."""
+    return (text or "").translate(_SEPARATORS)
+
+
+def outcomes_frame(records: Iterable[str]) -> bytes:
+    """Return the frame that reports how jobs ended."""
+    return frame(OUTCOMES, RECORD.join(records))
+
+
+def hello_frame(hello: dict[str, Any]) -> bytes:
+    """Return the frame with which a child introduces itself."""
+    return frame(HELLO, json.dumps(hello))
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[str, str]]:
+        """Take some bytes; yield the kind and body of every frame that is complete now."""
+        buffer = self._buffer
+        buffer += data
+        start = 0
+        while len(buffer) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(buffer, start)
+            end = start + _LENGTH.size + length
+            if len(buffer) < end:
+                break
+            text = buffer[start + _LENGTH.size : end].decode("utf-8")
+            start = end
+            yield text[0], text[1:]
+        del buffer[:start]
+
+
+def _job_record(job: ClaimedJob) -> str:
+    return FIELD.join(
+        (
+            job.id,
+            str(job.claim),
+            str(job.attempt),
+            "" if job.max_attempts is None else str(job.max_attempts),
+            "" if job.expires_in is None else str(job.expires_in),
+            job.queue,
+            str(job.priority),
+            job.task,
+            job.args,
+            job.kwargs,
+            job.headers or "",
+        )
+    )

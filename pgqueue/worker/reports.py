@@ -1,0 +1,108 @@
+"""What children report, sorted into the operations that write it down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pgqueue import operations
+from pgqueue.operations import Finished, Released, Retried
+from pgqueue.query import Query
+from pgqueue.worker import frames
+from pgqueue.worker.duties import MAX_CRASHES
+
+STATES = {
+    frames.SUCCEEDED: "succeeded",
+    frames.FAILED: "failed",
+    frames.CANCELLED: "cancelled",
+}
+
+
+@dataclass(slots=True)
+class Batch:
+    """Outcomes that are to be written down together, in one transaction."""
+
+    finished: list[Finished] = field(default_factory=list)
+    retried: list[Retried] = field(default_factory=list)
+    released: list[Released] = field(default_factory=list)
+    #: Jobs whose process died, by what it died of.
+    crashed: dict[str, list[Released]] = field(default_factory=dict)
+    #: Whether some of it may have been written already, by a commit whose answer was lost.
+    resent: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.finished or self.retried or self.released or self.crashed)
+
+    def __len__(self) -> int:
+        return len(self.finished) + len(self.retried) + len(self.released) + len(self._crashes())
+
+    def add(self, record: frames.Record) -> None:
+        """Take a record that a child sent."""
+        code, id_, claim, *fields = record
+        number = int(claim)
+        if code == frames.SUCCEEDED:
+            self.finished.append(Finished(id_, number, "succeeded", result=fields[0] or None))
+        elif code == frames.FAILED:
+            self.finished.append(Finished(id_, number, "failed", None, fields[0], fields[1]))
+        elif code == frames.RETRIED:
+            self.retried.append(Retried(id_, number, float(fields[0]), fields[1], fields[2]))
+        elif code == frames.CANCELLED:
+            self.finished.append(Finished(id_, number, "cancelled", None, fields[0]))
+        elif code == frames.UNSTARTED:
+            self.released.append(Released(id_, number))
+
+    def merge(self, later: Batch) -> None:
+        """Take over what another batch holds."""
+        self.finished += later.finished
+        self.retried += later.retried
+        self.released += later.released
+        for cause, jobs in later.crashed.items():
+            self.crashed.setdefault(cause, []).extend(jobs)
+        self.resent = self.resent or later.resent
+
+    def ids(self) -> set[str]:
+        """Return the ids of all jobs in the batch."""
+        return {job.id for job in [*self.finished, *self.retried, *self.released, *self._crashes()]}
+
+    def queries(self) -> list[Query[Any]]:
+        """Return what writes the batch down, in order.
+
+        Jobs that go back to the queue although their cancellation was asked for are cancelled in
+        the same transaction.
+        """
+        queries: list[Query[Any]] = []
+        if self.finished:
+            queries.append(operations.finish(self.finished))
+        if self.retried:
+            queries.append(operations.retry(self.retried))
+        if self.released:
+            queries.append(operations.release(self.released))
+        for cause, jobs in self.crashed.items():
+            queries.append(operations.crash(jobs, cause, MAX_CRASHES))
+        back = [job.id for job in [*self.retried, *self.released, *self._crashes()]]
+        if back:
+            queries.append(operations.cancel_requested(back))
+        return queries
+
+    def stale(self, results: Sequence[Iterable[str]]) -> set[str]:
+        """Return the ids that the fence refused, given what the queries read."""
+        return self.ids() - {id_ for ids in results for id_ in ids}
+
+    def singly(self) -> list[Batch]:
+        """Return the batch as batches of one job."""
+        parts = [Batch(finished=[job]) for job in self.finished]
+        parts += [Batch(retried=[job]) for job in self.retried]
+        parts += [Batch(released=[job]) for job in self.released]
+        parts += [Batch(crashed={c: [job]}) for c, jobs in self.crashed.items() for job in jobs]
+        return parts
+
+    def refused_by(self, error: Exception) -> Batch:
+        """Return the batch with every value that PostgreSQL may have refused replaced by why."""
+        text = f"InvalidPayload: PostgreSQL refused what the task left behind: {error}"
+        finished = [Finished(job.id, job.claim, "failed", None, text) for job in self.finished]
+        retried = [Retried(job.id, job.claim, job.countdown, text) for job in self.retried]
+        return Batch(finished, retried, self.released, {text: self._crashes()} if self.crashed else {})
+
+    def _crashes(self) -> list[Released]:
+        return [job for jobs in self.crashed.values() for job in jobs]

@@ -1,0 +1,156 @@
+"""The listen connection: tells enqueuers that this worker sleeps, and hears that it should not.
+
+A worker that sleeps holds a shared advisory lock for each of its queues (sql/functions/wake.sql).
+An enqueuer that looks before the lock is taken and commits after it does not notify: therefore a
+worker that has just lain down polls after 2, 4, 8 … ms. A job is so picked up no later after its
+commit than its transaction had stayed open after the look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import psycopg
+
+from pgqueue import operations
+from pgqueue.backoff import Doubling
+from pgqueue.database import AsyncConnection, arun, connection_string
+from pgqueue.query import Query
+
+log = logging.getLogger("pgqueue.worker")
+
+#: A notification that has not come after so many seconds does not come at all.
+PATIENCE = 1.0
+
+
+class Listener:
+    """Drains notifications into two callbacks: `on_jobs` and `on_control`."""
+
+    def __init__(
+        self,
+        dsn: str,
+        schema: str,
+        queues: Sequence[str],
+        on_jobs: Callable[[], None],
+        on_control: Callable[[], None],
+        notify: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._dsn = dsn
+        self._schema = schema
+        self._queues = list(queues)
+        self._callbacks = {f"{schema}.jobs": on_jobs, f"{schema}.control": on_control}
+        self._on_jobs = on_jobs
+        self._notify = notify
+        self._connection: AsyncConnection | None = None
+        self._lock = asyncio.Lock()
+        self._asleep: set[str] = set()
+        self._lost = asyncio.Event()
+        self._heard = asyncio.Event()
+        #: Whether notifications arrive at all: not through a transaction pooler.
+        self.works = False
+
+    async def serve(self) -> None:
+        """Keep a connection that listens, for ever."""
+        pauses = Doubling(0.1, 5.0)
+        while True:
+            try:
+                await self._connect()
+                await self._check()
+            except psycopg.OperationalError:
+                # The control connection says what is wrong; until it is mended, polls do.
+                await asyncio.sleep(pauses.next())
+                continue
+            pauses.reset()
+            self._on_jobs()  # something may have come while nobody listened
+            await self._lost.wait()
+            await self.close()
+
+    async def lie_down(self) -> bool:
+        """Ask to be woken; True if that is newly in force, so that one more look is due."""
+        wanted = set(self._queues) - self._asleep
+        if not wanted or not self.works:
+            return False
+        taken = await self._ask(operations.lie_down(wanted)) or set()
+        self._asleep |= taken
+        return bool(taken)
+
+    async def get_up(self) -> None:
+        """Ask no longer to be woken."""
+        if self._asleep:
+            asleep, self._asleep = self._asleep, set()
+            await self._ask(operations.get_up(asleep))
+
+    async def close(self) -> None:
+        """Close the connection, and with it every lock."""
+        async with self._lock:
+            connection, self._connection = self._connection, None
+            self._asleep = set()
+            self.works = False
+            if connection:
+                asyncio.get_running_loop().remove_reader(connection.fileno())
+                await connection.close()
+
+    async def _connect(self) -> None:
+        self._lost.clear()
+        connection = await psycopg.AsyncConnection.connect(
+            connection_string(self._dsn, application_name="pgqueue listen"), autocommit=True
+        )
+        connection.add_notify_handler(lambda notify: self._notified(notify.channel))
+        for channel in self._callbacks:
+            await connection.execute(f'listen "{channel}"')  # type: ignore[arg-type]  # noqa: S608 (names checked by checked_schema)
+        self._connection = connection
+        self._watch(connection)
+
+    async def _check(self) -> None:
+        """Find out whether notifications arrive, by having one sent on another connection."""
+        self._heard.clear()
+        await self._notify()
+        try:
+            await asyncio.wait_for(self._heard.wait(), PATIENCE)
+        except TimeoutError:
+            log.warning(
+                "notifications do not arrive (a transaction pooler?): polling instead; give a "
+                "direct connection as listen_dsn to be woken"
+            )
+        else:
+            self.works = True
+
+    async def _ask(self, query: Query[Any]) -> Any:
+        """Run a query on the listen connection, which is otherwise watched for notifications."""
+        async with self._lock:
+            connection = self._connection
+            if connection is None:
+                return None
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(connection.fileno())
+            try:
+                return await arun(connection, query, self._schema)
+            except psycopg.OperationalError:
+                self._lost.set()
+                return None
+            finally:
+                if not connection.closed:
+                    self._watch(connection)
+                    self._readable(connection)
+
+    def _watch(self, connection: AsyncConnection) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(connection.fileno(), self._readable, connection)
+
+    def _readable(self, connection: AsyncConnection) -> None:
+        try:
+            connection.pgconn.consume_input()
+            while notify := connection.pgconn.notifies():
+                self._notified(notify.relname.decode())
+        except psycopg.OperationalError:
+            asyncio.get_running_loop().remove_reader(connection.fileno())
+            self._lost.set()
+
+    def _notified(self, channel: str) -> None:
+        self._heard.set()
+        callback = self._callbacks.get(channel)
+        if callback:
+            callback()
