@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
-from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, overload
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 from uuid import UUID
 
 from pgqueue import operations
@@ -18,10 +16,9 @@ from pgqueue.config import find_dsn
 from pgqueue.database import Pools
 from pgqueue.errors import ConfigurationError, UnknownTask
 from pgqueue.operations import Outcome
-from pgqueue.options import Options, checked_name, new_job
+from pgqueue.options import Options, TaskOptions, checked_options, new_job
 from pgqueue.query import Query
 from pgqueue.result import AsyncResult
-from pgqueue.retry import RetryPolicy
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
 from pgqueue.task import Task
 from pgqueue.waiting import ResultWaiter
@@ -80,60 +77,30 @@ class PgQueue:
 
     @overload
     def task(
-        self, *, bind: Literal[True], **options: Any
+        self, *, bind: Literal[True], **options: Unpack[TaskOptions]
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Task[P, R]]: ...
 
     @overload
     def task(
-        self, *, bind: Literal[False] = False, **options: Any
+        self, *, bind: Literal[False] = False, **options: Unpack[TaskOptions]
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
-    def task(
+    def task(  # type: ignore[misc] # (mypy does not match Unpack with **options: Any)
         self,
         function: Callable[..., Any] | None = None,
         /,
         *,
         bind: bool = False,
-        name: str | None = None,
-        queue: str = "default",
-        priority: int = 0,
-        expires: float | None = None,
-        max_retries: int | None = 3,
-        default_retry_delay: float = 180.0,
-        autoretry_for: Sequence[type[BaseException]] = (),
-        dont_autoretry_for: Sequence[type[BaseException]] = (),
-        retry_backoff: bool | float = False,
-        retry_backoff_max: float = 600.0,
-        retry_jitter: bool = True,
+        **options: Any,
     ) -> Any:
-        """Register a function, sync or async, as a task.
+        """Register a function, sync or async, as a task; see `TaskOptions` for the options.
 
-        `bind`: the function gets the task as `self`. `name`: else the module's and the function's.
-        `queue`, `priority`, `expires`: defaults of its jobs. The others are the retry policy, see
-        `RetryPolicy`.
+        With `bind` the function gets the task as its first argument, `self`.
         """
-        policy = RetryPolicy(
-            max_retries=max_retries,
-            default_retry_delay=default_retry_delay,
-            autoretry_for=tuple(autoretry_for),
-            dont_autoretry_for=tuple(dont_autoretry_for),
-            retry_backoff=retry_backoff,
-            retry_backoff_max=retry_backoff_max,
-            retry_jitter=retry_jitter,
-        )
+        checked = checked_options(cast(TaskOptions, options))
 
         def register(function: Callable[..., Any]) -> Task[Any, Any]:
-            task: Task[Any, Any] = Task(
-                function,
-                self,
-                name=name or f"{_module_name(function)}.{function.__name__}",
-                bind=bind,
-                queue=queue,
-                priority=priority,
-                expires=expires,
-                policy=policy,
-            )
-            return self._register(task)
+            return self._register(Task(function, self, bind=bind, **checked))
 
         return register if function is None else register(function)
 
@@ -259,14 +226,6 @@ class PgQueue:
         """Close the pool of the running event loop."""
         if self._pools:
             await self._pools.aclose()
-
-
-def _module_name(function: Callable[..., Any]) -> str:
-    if function.__module__ != "__main__":
-        return function.__module__
-    # A task keeps its name whether its module is run or imported.
-    file = getattr(sys.modules["__main__"], "__file__", None)
-    return checked_name("task", Path(file).stem) if file else "__main__"
 
 
 def _place(task: Task[Any, Any]) -> str:

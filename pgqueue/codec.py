@@ -89,8 +89,8 @@ def describe_exception(
     # Formatting runs code of every exception in the chain, and recurses into nested groups.
     text = _safely(lambda: "".join(traceback.format_exception(error)), "")
     if not text:
-        frames = _safely(lambda: "".join(traceback.format_tb(error.__traceback__)), "")
-        text = f"{frames}{summary}\n"
+        text = _safely(lambda: "".join(traceback.format_tb(error.__traceback__)), "")
+        text += f"{summary}\n"
     return (
         _fitted(_CONTROLS, summary, min(max_bytes, MAX_SUMMARY_BYTES)),
         _fitted(_CONTROLS_IN_LINES, text, max_bytes),

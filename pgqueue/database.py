@@ -1,4 +1,4 @@
-"""Runs queries on psycopg connections: the caller's, or those of a pool of the application's own."""
+"""Runs queries on psycopg connections: the caller's, or those of the application's own pools."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, LiteralString, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -166,9 +166,9 @@ class Pools:
             await pool.close()
 
 
-def _text(query: Query[Any], schema: str) -> LiteralString:
+def _text(query: Query[Any], schema: str) -> str:
     # The text comes from a file of ours; only its parameters come from elsewhere.
-    return cast(LiteralString, statement(query.name, schema))
+    return statement(query.name, schema)
 
 
 @contextmanager

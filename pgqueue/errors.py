@@ -58,11 +58,11 @@ class SchemaMismatch(UsageError):  # noqa: N818 (reads as a sentence)
     """The schema in the database is missing, older or newer than this release needs."""
 
 
-class TaskSignal(PgQueueError):
+class TaskSignal(PgQueueError):  # noqa: N818 (a message, not a failure)
     """What a task raises to tell the worker something."""
 
 
-class Retry(TaskSignal):  # noqa: N818 (Celery's name)
+class Retry(TaskSignal):
     """Raised by `self.retry(...)`: run this job again after `countdown` seconds."""
 
     def __init__(

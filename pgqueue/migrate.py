@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 
@@ -70,7 +70,7 @@ def migrate(
     connection: psycopg.Connection[Any],
     schema: str = DEFAULT_SCHEMA,
     *,
-    report: Callable[[Step], None] = lambda step: None,
+    report: Callable[[Step], None] = lambda _: None,
     patience: float = 60.0,
 ) -> list[Step]:
     """Apply what is missing and return it; `report` is told of every file once it is in.
@@ -83,7 +83,7 @@ def migrate(
         if _persistently(patience, lambda step=step: _apply(connection, schema, step)):  # type: ignore[misc]
             applied.append(step)
             report(step)
-    days_ahead = cast(LiteralString, statement("create_partitions", schema))
+    days_ahead = statement("create_partitions", schema)
     _persistently(patience, lambda: connection.execute(days_ahead, {"days_ahead": DAYS_AHEAD}))
     return applied
 
@@ -105,8 +105,11 @@ def check(files: Sequence[tuple[str, str]], schema: str = DEFAULT_SCHEMA) -> Non
 
 def as_script(steps: Sequence[Step], schema: str = DEFAULT_SCHEMA) -> str:
     """Return the steps as one SQL script for psql, marks included."""
+    mark = statement("note_schema_file", schema)
     parts = [
-        f"-- {step.path}\nbegin;\n{step.text}\n{_mark(step, schema)};\ncommit;\n" for step in steps
+        f"-- {step.path}\nbegin;\n{step.text}\n"
+        f"{mark % {'path': repr(step.path), 'sha256': repr(step.sha256)}};\ncommit;\n"
+        for step in steps
     ]
     return "\n".join([*parts, f"select {checked_schema(schema)}.create_partitions({DAYS_AHEAD});"])
 
@@ -118,17 +121,10 @@ def _apply(connection: psycopg.Connection[Any], schema: str, step: Step) -> bool
         connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
         if _applied(connection, schema).get(step.path) == step.sha256:
             return False  # another migrator was here while we waited
-        connection.execute(cast(LiteralString, step.text))
-        connection.execute(cast(LiteralString, _mark(step, schema)))
+        connection.execute(step.text)
+        mark = statement("note_schema_file", schema)
+        connection.execute(mark, {"path": step.path, "sha256": step.sha256})
     return True
-
-
-def _mark(step: Step, schema: str) -> str:
-    return (
-        f"insert into {checked_schema(schema)}.schema_files (path, sha256) "
-        f"values ('{step.path}', '{step.sha256}') on conflict (path) do update "
-        "set sha256 = excluded.sha256, applied_at = clock_timestamp()"
-    )
 
 
 def _applied(connection: psycopg.Connection[Any], schema: str) -> dict[str, str]:
@@ -136,7 +132,7 @@ def _applied(connection: psycopg.Connection[Any], schema: str) -> dict[str, str]
     found = connection.execute("select to_regclass(%s) is not null", [table]).fetchone()
     if not (found and found[0]):
         return {}
-    rows = connection.execute(cast(LiteralString, f"select path, sha256 from {table}"))  # noqa: S608
+    rows = connection.execute(f"select path, sha256 from {table}")  # noqa: S608
     return dict(rows.fetchall())
 
 

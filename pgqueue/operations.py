@@ -17,7 +17,7 @@ from pgqueue.query import Query, Row
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to enqueue. `args`, `kwargs` and `headers` are JSON texts; times are seconds from now."""
+    """A job to enqueue: payload and headers as JSON texts, spans of time in seconds."""
 
     id: UUID
     task: str
@@ -260,7 +260,9 @@ def release(jobs: Sequence[Released]) -> Query[set[str]]:
     return Query("release", _claims(jobs), _ids)
 
 
-def crash(jobs: Sequence[Released] | Sequence[Lost], error: str, max_crashes: int) -> Query[dict[str, str]]:
+def crash(
+    jobs: Sequence[Released] | Sequence[Lost], error: str, max_crashes: int
+) -> Query[dict[str, str]]:
     """Charge jobs with a crash; returns each id with the state that it has now."""
     params = {**_claims(jobs), "error": error, "max_crashes": max_crashes}
     return Query("crash", params, lambda rows: dict((row[0], row[1]) for row in rows))  # noqa: C402
@@ -413,6 +415,11 @@ def now() -> Query[datetime]:
 def schema_files() -> Query[list[Row]]:
     """Return (path, sha256) of the files that the schema was made with."""
     return Query("schema_files", {}, list)
+
+
+def note_schema_file(path: str, sha256: str) -> Query[None]:
+    """Note that a file of `sql/` has been applied."""
+    return Query("note_schema_file", {"path": path, "sha256": sha256}, _nothing)
 
 
 def unclaimable(limit: int = 100) -> Query[list[Row]]:

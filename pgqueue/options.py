@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.operations import NewJob
+from pgqueue.retry import RetryPolicy
 
 MAX_NAME_BYTES = 200
 
@@ -36,6 +38,42 @@ class Options(TypedDict, total=False):
     notify: bool
 
 
+class TaskOptions(TypedDict, total=False):
+    """The options of `@app.task(...)`; Celery's names and defaults.
+
+    `name`: else the module's and the function's. `queue`, `priority`, `expires` (seconds): what
+    its jobs have if the call does not say otherwise. The others are the task's `RetryPolicy`.
+    """
+
+    name: str
+    queue: str
+    priority: int
+    expires: float
+    max_retries: int | None
+    default_retry_delay: float
+    autoretry_for: Sequence[type[BaseException]]
+    dont_autoretry_for: Sequence[type[BaseException]]
+    retry_backoff: bool | float
+    retry_backoff_max: float
+    retry_jitter: bool
+
+
+def checked_options(options: TaskOptions) -> dict[str, Any]:
+    """Return the options of a task as `Task` takes them: those of retrying as a policy.
+
+    >>> checked_options({"queue": "mail", "max_retries": 5})["policy"].max_retries
+    5
+    """
+    _refuse_unknown(options, TaskOptions.__annotations__, "@app.task")
+    policy_names = RetryPolicy.__dataclass_fields__.keys()
+    policy: dict[str, Any] = {k: v for k, v in options.items() if k in policy_names}
+    for name in ("autoretry_for", "dont_autoretry_for"):
+        if name in policy:
+            policy[name] = tuple(policy[name])
+    others = {k: v for k, v in options.items() if k not in policy_names}
+    return {**others, "policy": RetryPolicy(**policy)}
+
+
 def new_job(
     task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
 ) -> NewJob:
@@ -48,9 +86,7 @@ def new_job(
     >>> job.queue, job.countdown, job.args
     ('mail', 60.0, '[42]')
     """
-    if unknown := options.keys() - Options.__annotations__.keys():
-        known = ", ".join(Options.__annotations__)
-        raise InvalidOption(f"{min(unknown)}= is not an option of a call; there are: {known}")
+    _refuse_unknown(options, Options.__annotations__, "a call")
     expires = options.get("expires")
     absolute = isinstance(expires, datetime)
     headers = options.get("headers")
@@ -89,8 +125,17 @@ def checked_name(kind: str, name: object) -> str:
 def checked_priority(value: object) -> int:
     """Return a priority if it is one; refuse it if not."""
     if not isinstance(value, int) or not 0 <= value <= 9:  # noqa: PLR2004 (documented range)
-        raise InvalidOption(f"priority={value!r}: give 0 to 9; 9 is claimed first, 0 is the default")
+        raise InvalidOption(
+            f"priority={value!r}: give 0 to 9; 9 is claimed first, 0 is the default"
+        )
     return int(value)
+
+
+def _refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place: str) -> None:
+    for name in sorted(options.keys() - known.keys()):
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}=?" if near else "there are: " + ", ".join(known)
+        raise InvalidOption(f"{name}= is not an option of {place}; {hint}")
 
 
 def _attempts(max_retries: object) -> int | None:

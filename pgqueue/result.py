@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 from pgqueue import operations
@@ -105,11 +105,11 @@ class AsyncResult(Generic[R]):
     @property
     def result(self) -> R | Exception | None:
         """The return value, or the error as an exception; None while there is neither."""
-        return _result(self.job())
+        return cast(R | Exception | None, _result(self.job()))
 
     async def aresult(self) -> R | Exception | None:
         """Return the result, from a coroutine."""
-        return _result(await self.ajob())
+        return cast(R | Exception | None, _result(await self.ajob()))
 
     @property
     def traceback(self) -> str | None:
@@ -133,7 +133,7 @@ class AsyncResult(Generic[R]):
         """
         future = self._database.outcome(self.id)
         try:
-            return _value(future.result(timeout))
+            return cast(R, _value(future.result(timeout)))
         except FutureTimeout:
             future.cancel()
             raise _late(self.id, timeout) from None
@@ -142,7 +142,7 @@ class AsyncResult(Generic[R]):
         """Wait like `get`, from a coroutine."""
         future = asyncio.wrap_future(self._database.outcome(self.id))
         try:
-            return _value(await asyncio.wait_for(future, timeout))
+            return cast(R, _value(await asyncio.wait_for(future, timeout)))
         except TimeoutError:
             raise _late(self.id, timeout) from None
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import update_wrapper
+from pathlib import Path
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, Unpack
 
 from pgqueue import operations
@@ -40,7 +42,7 @@ class Task(Generic[P, R]):
         function: Callable[..., Any],
         database: ResultSource,
         *,
-        name: str,
+        name: str | None = None,
         bind: bool = False,
         queue: str = "default",
         priority: int = 0,
@@ -49,7 +51,7 @@ class Task(Generic[P, R]):
     ) -> None:
         self.function = function
         self.database = database
-        self.name = checked_name("task", name)
+        self.name = checked_name("task", name or f"{_module_name(function)}.{function.__name__}")
         self.bind = bind
         self.queue = checked_name("queue", queue)
         self.priority = checked_priority(priority)
@@ -61,7 +63,9 @@ class Task(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function here and now, without a job."""
-        result: R = self.function(self, *args, **kwargs) if self.bind else self.function(*args, **kwargs)
+        result: R = (
+            self.function(self, *args, **kwargs) if self.bind else self.function(*args, **kwargs)
+        )
         return result
 
     def __repr__(self) -> str:
@@ -111,7 +115,9 @@ class Task(Generic[P, R]):
         """Enqueue like `apply_async`, from a coroutine."""
         return await self._asend(args, kwargs or {}, options, connection)
 
-    def job(self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]) -> NewJob:
+    def job(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> NewJob:
         """Return the job that a call means, checked, without enqueueing it."""
         try:
             self._signature.bind(*args, **kwargs)
@@ -128,14 +134,22 @@ class Task(Generic[P, R]):
         return new_job(self.name, args, kwargs, {**defaults, **options})
 
     def _send(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], connection: Any
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: Mapping[str, Any],
+        connection: Any,
     ) -> AsyncResult[R]:
         job = self.job(args, kwargs, options)
         self.database.run(operations.enqueue(job), connection)
         return AsyncResult(job.id, self.database)
 
     async def _asend(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], connection: Any
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: Mapping[str, Any],
+        connection: Any,
     ) -> AsyncResult[R]:
         job = self.job(args, kwargs, options)
         await self.database.arun(operations.enqueue(job), connection)
@@ -245,6 +259,14 @@ class Call(Generic[P, R]):
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Enqueue a job with these arguments, on an async connection."""
         return await self._task._asend(args, kwargs, self._options, self._connection)  # noqa: SLF001 (the same)
+
+
+def _module_name(function: Callable[..., Any]) -> str:
+    if function.__module__ != "__main__":
+        return function.__module__
+    # A task keeps its name whether its module is run or imported.
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    return Path(file).stem if file else "__main__"
 
 
 def _signature(function: Callable[..., Any], bind: bool) -> inspect.Signature:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from pgqueue import operations
 from pgqueue.backoff import Doubling
@@ -88,7 +89,8 @@ class ResultWaiter:
                 self._fail(error)
 
     def _watch(self, connection: psycopg.Connection[Any]) -> None:
-        connection.execute(f'listen "{self._schema}.results"')
+        channel = sql.Identifier(f"{self._schema}.results")
+        connection.execute(sql.SQL("listen {}").format(channel))
         # One that comes while a query is under way is handed to this, and not seen by select.
         self._notified = False
         connection.add_notify_handler(lambda _: self._note_notification())
@@ -111,7 +113,11 @@ class ResultWaiter:
                 awake = not run(connection, operations.lie_down([PLACE]), self._schema)
             with self._lock:
                 fresh, self._fresh = self._fresh & ids, set()
-            look = operations.outcomes(fresh, "-infinity") if fresh else operations.outcomes(ids, since)
+            look = (
+                operations.outcomes(fresh, "-infinity")
+                if fresh
+                else operations.outcomes(ids, since)
+            )
             self._resolve(run(connection, look, self._schema))
             if self._waiting_ids():
                 self._sleep(connection, polls.next())

@@ -10,7 +10,8 @@ import click
 
 from pgqueue.errors import PgQueueError
 from pgqueue.worker.logs import FORMATS, LEVELS, configure_logging
-from pgqueue.worker.supervisor import Supervisor, WorkerOptions
+from pgqueue.worker.settings import WorkerOptions
+from pgqueue.worker.supervisor import run_worker
 
 
 @click.command()
@@ -31,4 +32,4 @@ def worker(app, queues, concurrency, processes, name, grace, log_level, log_form
         concurrency=concurrency, queues=tuple(q for q in queues.split(",") if q), grace=grace,
         log_level=log_level, log_format=log_format)
     configure_logging(log_level, log_format, options.name)
-    asyncio.run(Supervisor(options).run())
+    asyncio.run(run_worker(options))

@@ -66,7 +66,7 @@ class Child(asyncio.Protocol):
         command += ["--log-level", o.log_level, "--log-format", o.log_format]
         # A process group of its own: a terminal's Ctrl-C does not reach it, and killing it takes
         # along what its tasks have started.
-        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module), ASYNC220
+        self._process = subprocess.Popen(  # noqa: S603, ASYNC220 (our own module; a spawn is short)
             command, pass_fds=[theirs.fileno()], process_group=0, stdin=subprocess.DEVNULL
         )
         theirs.close()

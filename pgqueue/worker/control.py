@@ -9,7 +9,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, LiteralString, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -101,12 +101,14 @@ class Control:
                 await connection.close()
                 raise Disconnected(str(error)) from error
 
-    async def _pipelined(self, connection: AsyncConnection, queries: Sequence[Query[Any]]) -> list[Any]:
+    async def _pipelined(
+        self, connection: AsyncConnection, queries: Sequence[Query[Any]]
+    ) -> list[Any]:
         cursors = []
         async with connection.pipeline():
             for query in queries:
                 cursor = connection.cursor(row_factory=tuple_row)
-                text = cast(LiteralString, statement(query.name, self.schema))
+                text = statement(query.name, self.schema)
                 await cursor.execute(text, query.params, prepare=not self.pooled)
                 cursors.append(cursor)
         return [

@@ -1,4 +1,4 @@
-"""What some worker must do now and then, whichever it is: a table, and one way to do a row of it."""
+"""What some worker must do now and then, whichever it is: a table, and how a row is done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_CRASHES = 3
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """A periodic act: its name, which is also its lock's, its interval in seconds, and what it does."""
+    """A periodic act: its name (also its lock's), its interval in seconds, and what it does."""
 
     name: str
     interval: float

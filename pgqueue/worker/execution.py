@@ -23,7 +23,9 @@ class Run:
 
     __slots__ = ("_record", "_request", "deadline", "task")
 
-    def __init__(self, record: Record, tasks: Mapping[str, Task[Any, Any]], received: float) -> None:
+    def __init__(
+        self, record: Record, tasks: Mapping[str, Task[Any, Any]], received: float
+    ) -> None:
         self._record = record
         self._request: Request | None = None
         self.task = tasks.get(record[7])
@@ -68,7 +70,9 @@ class Run:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
     def _begin(self) -> tuple[Task[Any, Any], Request]:
-        id_, claim, attempt, max_attempts, _, queue, priority, name, args, kwargs, headers = self._record
+        id_, claim, attempt, max_attempts, _, queue, priority, name, args, kwargs, headers = (
+            self._record
+        )
         if self.task is None:  # claims name only what every child has registered
             raise LookupError(f"no task is named {name!r} in this process")
         request = Request(
@@ -112,7 +116,11 @@ class Run:
                 exc_info=error,
             )
             return self._ended(frames.DONE)
-        delay = None if request is None or self.task is None else _retry_delay(self.task, request, error)
+        delay = (
+            None
+            if request is None or self.task is None
+            else _retry_delay(self.task, request, error)
+        )
         cause = error.exc if isinstance(error, Retry) and error.exc is not None else error
         summary, traceback = describe_exception(cause)
         summary, traceback = frames.plain(summary), frames.plain(traceback)

@@ -16,7 +16,7 @@ from pgqueue.worker.frames import Record
 
 
 class Executor:
-    """Runs jobs in `slots` slots, in the order in which they came; reports records through `report`.
+    """Runs jobs in `slots` slots, in the order in which they came; `report` gets the records.
 
     A slot that becomes free takes the next job itself, in the same thread, so that a batch of
     short jobs costs no hand-over between threads.

@@ -63,7 +63,8 @@ class Batch:
 
     def ids(self) -> set[str]:
         """Return the ids of all jobs in the batch."""
-        return {job.id for job in [*self.finished, *self.retried, *self.released, *self._crashes()]}
+        finished = {job.id for job in self.finished}
+        return finished.union(self._going_back())
 
     def queries(self) -> list[Query[Any]]:
         """Return what writes the batch down, in order.
@@ -80,8 +81,7 @@ class Batch:
             queries.append(operations.release(self.released))
         for cause, jobs in self.crashed.items():
             queries.append(operations.crash(jobs, cause, MAX_CRASHES))
-        back = [job.id for job in [*self.retried, *self.released, *self._crashes()]]
-        if back:
+        if back := self._going_back():
             queries.append(operations.cancel_requested(back))
         return queries
 
@@ -102,7 +102,12 @@ class Batch:
         text = f"InvalidPayload: PostgreSQL refused what the task left behind: {error}"
         finished = [Finished(job.id, job.claim, "failed", None, text) for job in self.finished]
         retried = [Retried(job.id, job.claim, job.countdown, text) for job in self.retried]
-        return Batch(finished, retried, self.released, {text: self._crashes()} if self.crashed else {})
+        crashed = {text: self._crashes()} if self.crashed else {}
+        return Batch(finished, retried, self.released, crashed)
+
+    def _going_back(self) -> list[str]:
+        retried = [job.id for job in self.retried]
+        return retried + [job.id for job in [*self.released, *self._crashes()]]
 
     def _crashes(self) -> list[Released]:
         return [job for jobs in self.crashed.values() for job in jobs]

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from pgqueue import operations
 from pgqueue.backoff import Doubling
@@ -30,20 +31,15 @@ class Listener:
     """Drains notifications into two callbacks: `on_jobs` and `on_control`."""
 
     def __init__(
-        self,
-        dsn: str,
-        schema: str,
-        queues: Sequence[str],
-        on_jobs: Callable[[], None],
-        on_control: Callable[[], None],
-        notify: Callable[[], Awaitable[None]],
+        self, dsn: str, schema: str, queues: Sequence[str], notify: Callable[[], Awaitable[Any]]
     ) -> None:
         self._dsn = dsn
         self._schema = schema
         self._queues = list(queues)
-        self._callbacks = {f"{schema}.jobs": on_jobs, f"{schema}.control": on_control}
-        self._on_jobs = on_jobs
+        #: Sends a notification on another connection.
         self._notify = notify
+        self.on_jobs: Callable[[], None] = _ignore
+        self.on_control: Callable[[], None] = _ignore
         self._connection: AsyncConnection | None = None
         self._lock = asyncio.Lock()
         self._asleep: set[str] = set()
@@ -64,7 +60,7 @@ class Listener:
                 await asyncio.sleep(pauses.next())
                 continue
             pauses.reset()
-            self._on_jobs()  # something may have come while nobody listened
+            self.on_jobs()  # something may have come while nobody listened
             await self._lost.wait()
             await self.close()
 
@@ -99,8 +95,9 @@ class Listener:
             connection_string(self._dsn, application_name="pgqueue listen"), autocommit=True
         )
         connection.add_notify_handler(lambda notify: self._notified(notify.channel))
-        for channel in self._callbacks:
-            await connection.execute(f'listen "{channel}"')  # type: ignore[arg-type]  # noqa: S608 (names checked by checked_schema)
+        for channel in ("jobs", "control"):
+            listen = sql.SQL("listen {}").format(sql.Identifier(f"{self._schema}.{channel}"))
+            await connection.execute(listen)
         self._connection = connection
         self._watch(connection)
 
@@ -151,6 +148,11 @@ class Listener:
 
     def _notified(self, channel: str) -> None:
         self._heard.set()
-        callback = self._callbacks.get(channel)
-        if callback:
-            callback()
+        if channel.endswith(".control"):
+            self.on_control()
+        else:
+            self.on_jobs()
+
+
+def _ignore() -> None:
+    pass

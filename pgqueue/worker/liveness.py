@@ -1,0 +1,88 @@
+"""The worker's row: registered, renewed every few seconds, put right after an outage."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from pgqueue import __version__, operations
+from pgqueue.worker.control import Control, Disconnected, Runner, first_line
+from pgqueue.worker.crew import Crew
+from pgqueue.worker.journal import Journal
+from pgqueue.worker.settings import WorkerOptions
+
+log = logging.getLogger("pgqueue.worker")
+
+HEARTBEAT, LEASE = 5.0, 30.0
+#: After a heartbeat that did not get through, the next follows this soon.
+IMPATIENCE = 0.2
+
+
+class Liveness:
+    """Says that the worker lives, and notices when it was thought dead."""
+
+    def __init__(self, control: Control, crew: Crew, journal: Journal) -> None:
+        self._control = control
+        self._crew = crew
+        self._journal = journal
+        self._row: dict[str, Any] = {}
+        self.worker_id = 0
+        #: Set to have a heartbeat now.
+        self.now = asyncio.Event()
+
+    async def register(
+        self, options: WorkerOptions, queues: Sequence[str], tasks: Sequence[str]
+    ) -> None:
+        """Insert the worker's row."""
+        self._row = {
+            "name": options.name,
+            "hostname": socket.gethostname(),
+            "pid": os.getpid(),
+            "version": __version__,
+            "queues": list(queues),
+            "tasks": list(tasks),
+            "processes": options.processes,
+            "concurrency": options.concurrency,
+        }
+        self.worker_id = await self._control.run(operations.register(self._row, LEASE))
+
+    async def serve(self) -> None:
+        """Renew the lease, for ever."""
+        while True:
+            self.now.clear()
+            try:
+                async with self._control.transaction() as run:
+                    await self._beat(run)
+            except (Disconnected, psycopg.Error) as error:
+                log.debug("a heartbeat did not get through: %s", first_line(error))
+                await asyncio.sleep(IMPATIENCE)
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.now.wait(), HEARTBEAT)
+
+    async def mend(self, run: Runner) -> None:
+        """Put right what a broken connection may have left: claims whose answer was lost."""
+        await self._beat(run)
+        lost = await run(operations.reconcile(self.worker_id, self._crew.known_ids()))
+        if lost:
+            log.info("%d jobs were claimed into a broken connection and are released", len(lost))
+
+    async def _beat(self, run: Runner) -> None:
+        stats = json.dumps({**self._journal.counts(), "pids": self._crew.pids()})
+        active = self._crew.active(asyncio.get_running_loop().time())
+        if not await run(operations.heartbeat(self.worker_id, LEASE, stats, active)):
+            log.error(
+                "worker id %d let its lease of %g s go by: its jobs run elsewhere, its own "
+                "outcomes of them are refused; registering anew",
+                self.worker_id,
+                LEASE,
+            )
+            self.worker_id = await run(operations.register(self._row, LEASE))

@@ -1,0 +1,164 @@
+"""The heart of the worker: outcomes down and jobs up, in one round trip.
+
+While one round trip is under way the next outcomes gather, so batches grow with the load and an
+idle worker's first result is written at once; there is no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections.abc import Sequence
+
+import psycopg
+
+from pgqueue import operations
+from pgqueue.operations import ClaimedJob
+from pgqueue.worker import claims
+from pgqueue.worker.control import Control, Disconnected, first_line
+from pgqueue.worker.crew import Crew
+from pgqueue.worker.journal import Journal
+from pgqueue.worker.liveness import Liveness
+from pgqueue.worker.reports import Batch
+from pgqueue.worker.shutdown import Shutdown
+from pgqueue.worker.wakeup import Listener
+
+log = logging.getLogger("pgqueue.worker")
+
+#: After PostgreSQL refused a turn for a passing reason, the next follows in so many seconds.
+STEP_BACK = 0.1
+
+
+class Pump:
+    """Moves jobs between the database and the crew until there is nothing left to stop for."""
+
+    def __init__(
+        self,
+        control: Control,
+        listener: Listener,
+        liveness: Liveness,
+        crew: Crew,
+        journal: Journal,
+        shutdown: Shutdown,
+    ) -> None:
+        self._control = control
+        self._listener = listener
+        self._liveness = liveness
+        self._crew = crew
+        self._journal = journal
+        self._shutdown = shutdown
+        self._schedule = claims.Schedule()
+        self._work = asyncio.Event()
+        self._cursors = claims.Cursors(())
+        self._tasks: Sequence[str] = ()
+        self._rising: asyncio.Future[None] | None = None
+
+    def poke(self) -> None:
+        """Look whether there is something to do: a child reported, or the worker is to stop."""
+        self._work.set()
+
+    def wake(self) -> None:
+        """Look for jobs at once: some have come, or may have."""
+        self._schedule.wake()
+        self._work.set()
+
+    async def run(self, queues: Sequence[str], tasks: Sequence[str]) -> None:
+        """Work until stopping is asked for and every job in hand is written down."""
+        self._cursors, self._tasks = claims.Cursors(queues), tasks
+        loop = asyncio.get_running_loop()
+        while True:
+            self._work.clear()
+            now = loop.time()
+            batch, want = self._crew.collect(), self._wanted(now)
+            if batch or (want and self._schedule.due(now)):
+                await self._turn(batch, want)
+            elif self._shutdown.under_way:
+                if not self._crew.in_hand:
+                    return
+                await self._wait_for_the_last(self._shutdown.remaining(now))
+            elif not want:
+                await self._wait(math.inf)
+            elif self._schedule.sleepy and await self._listener.lie_down():
+                self._schedule.wake()  # who looked at the gate before it was ours did not notify
+            else:
+                await self._wait(self._schedule.pause(now))
+
+    def _wanted(self, now: float) -> int:
+        if self._shutdown.under_way:
+            return 0
+        slots = self._crew.slots
+        rate = self._crew.pace.per_second(now)
+        return claims.wanted(slots, self._crew.in_hand, rate) if slots else 0
+
+    async def _turn(self, batch: Batch, want: int) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        queries = batch.queries()
+        writes = len(queries)
+        sweeps = self._schedule.sweeps(began)
+        if want:
+            lanes = self._cursors.lanes(sweep=sweeps)
+            queries.append(operations.claim(self._liveness.worker_id, lanes, self._tasks, want))
+            if self._schedule.sleepy:
+                queries.append(operations.next_due(lanes, self._tasks))
+        try:
+            results = await self._control.run_all(queries)
+        except Disconnected:
+            batch.resent = True  # whether it was written down is not known
+            self._crew.put_back(batch)
+        except psycopg.OperationalError as error:  # a lock, a deadlock, a time-out
+            log.warning("%d outcomes will be written again: %s", len(batch), first_line(error))
+            self._crew.put_back(batch)
+            await asyncio.sleep(STEP_BACK)
+        except psycopg.Error as error:
+            await self._isolate(batch, error)
+        else:
+            now = loop.time()
+            self._journal.written(batch, results[:writes])
+            if want:
+                self._take(results[writes], want, sweeps, now - began, now)
+            for seconds in results[writes + 1 :]:
+                if seconds is not None:
+                    self._schedule.due_within(seconds, now)
+
+    def _take(
+        self, jobs: list[ClaimedJob], want: int, swept: bool, took: float, now: float
+    ) -> None:
+        self._schedule.looked(found=len(jobs), limit=want, swept=swept, took=took, now=now)
+        if jobs:
+            self._cursors.advance(jobs)
+            self._crew.hand_out(jobs, now)
+            if self._shutdown.under_way:  # asked for while the claim was under way
+                self._crew.recall()
+            self._rising = asyncio.ensure_future(self._listener.get_up())
+
+    async def _isolate(self, batch: Batch, error: psycopg.Error) -> None:
+        """Write a refused batch down job by job, so that one job's value harms only that job."""
+        log.error("PostgreSQL refused a batch of %d outcomes: %s", len(batch), first_line(error))
+        if not batch:  # it was the claim: nothing of ours will mend that, but somebody may
+            await asyncio.sleep(1)
+        for part in batch.singly():
+            try:
+                await self._write(part)
+            except psycopg.Error as refusal:
+                with contextlib.suppress(psycopg.Error):
+                    await self._write(part.refused_by(refusal))
+
+    async def _write(self, batch: Batch) -> None:
+        try:
+            self._journal.written(batch, await self._control.run_all(batch.queries()))
+        except Disconnected:
+            batch.resent = True
+            self._crew.put_back(batch)
+
+    async def _wait_for_the_last(self, seconds: float) -> None:
+        if seconds:
+            await self._wait(seconds)
+        else:
+            self._crew.give_up()
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._work.wait(), None if seconds == math.inf else seconds)

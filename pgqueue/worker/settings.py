@@ -1,0 +1,28 @@
+"""What a worker is started with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """The options of a worker; times are seconds. No queues means those of its tasks."""
+
+    app: str
+    name: str
+    processes: int
+    concurrency: int
+    queues: tuple[str, ...] = ()
+    grace: float = 25.0
+    log_level: str = "info"
+    log_format: str = "human"
+
+    def slots(self, process: int) -> int:
+        """Return how many of the slots the process of this number has, from 0.
+
+        >>> options = WorkerOptions("proj", "w1", processes=2, concurrency=5)
+        >>> options.slots(0), options.slots(1)
+        (3, 2)
+        """
+        return self.concurrency // self.processes + (process < self.concurrency % self.processes)
