@@ -1,4 +1,4 @@
-"""Values as JSON text for PostgreSQL's `jsonb`, and exceptions as text for storage.
+"""Values as JSON text for PostgreSQL's `jsonb`.
 
 A closed set of types round-trips; anything else is refused, with the path of the value. What JSON
 lacks is a *tagged* object, whose only key begins with "$": `{"$uuid": "…"}`. A user's dict of that
@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import reprlib
-import traceback
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
@@ -20,13 +18,12 @@ from enum import Enum
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from pgqueue.describe import name_of, shortened
 from pgqueue.errors import InvalidPayload
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 100
 MAX_DIGITS = 4_000  # Python reads integers of up to 4,300 digits
-MAX_SUMMARY_BYTES = 4 * 1024
-MAX_TRACEBACK_BYTES = 64 * 1024
 
 
 def encode(value: Any, *, at: str, max_bytes: int = MAX_BYTES) -> str:
@@ -65,36 +62,10 @@ def decode(text: str) -> Any:
     except InvalidPayload:
         raise
     except (ValueError, RecursionError) as error:  # not JSON, or too long an integer; too deep
-        raise InvalidPayload(f"{_short(text)}: cannot be read as JSON: {error}") from None
+        raise InvalidPayload(f"{shortened(text)}: cannot be read as JSON: {error}") from None
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deeper([value], MAX_DEPTH):
-        raise InvalidPayload(f"{_short(text)}: {_TOO_DEEP}")
+        raise InvalidPayload(f"{shortened(text)}: {_TOO_DEEP}")
     return value
-
-
-def describe_exception(
-    error: BaseException, *, max_bytes: int = MAX_TRACEBACK_BYTES
-) -> tuple[str, str]:
-    r"""Return a line that sums up `error`, and its traceback without local variables.
-
-    Never raises, whatever the exception does. PostgreSQL's `text` accepts both: control characters
-    and lone surrogates are escaped (the traceback keeps its line breaks). The traceback takes up to
-    `max_bytes` of UTF-8, the line up to 4 KiB of these; what is longer is cut in the middle, with
-    a note of how many characters were left out (give 100 bytes or more, to have room for it).
-
-    >>> describe_exception(ValueError("two\nlines"))
-    ('ValueError: two\\nlines', 'ValueError: two\nlines\n')
-    """
-    message = _safely(lambda: str(error), "<its __str__ raised>")
-    summary = f"{_name(type(error))}{message and ': '}{message}"
-    # Formatting runs code of every exception in the chain, and recurses into nested groups.
-    text = _safely(lambda: "".join(traceback.format_exception(error)), "")
-    if not text:
-        text = _safely(lambda: "".join(traceback.format_tb(error.__traceback__)), "")
-        text += f"{summary}\n"
-    return (
-        _fitted(_CONTROLS, summary, min(max_bytes, MAX_SUMMARY_BYTES)),
-        _fitted(_CONTROLS_IN_LINES, text, max_bytes),
-    )
 
 
 # Writing. `around` holds the ids of the containers around the value, `limit` is in bytes. What
@@ -119,23 +90,23 @@ def _write_container(value: Any, around: tuple[int, ...], limit: int) -> str:
             key = _key(step, value, limit) if keyed else ""
             pieces.append(key + _write(item, around, limit))
     except InvalidPayload as refused:
-        raise InvalidPayload(f"[{_short(step)}]{refused}") from None
+        raise InvalidPayload(f"[{shortened(step)}]{refused}") from None
     text = ",".join(pieces)
     return _bounded(f"{{{text}}}" if keyed else f"[{text}]", limit)
 
 
 def _key(key: Any, within: dict[Any, Any], limit: int) -> str:
     if not isinstance(key, str):
-        raise InvalidPayload(f": the key is of type {_name(type(key))}; pass a str")
+        raise InvalidPayload(f": the key is of type {name_of(type(key))}; pass a str")
     name = f"${key}" if len(within) == 1 and key.startswith("$") else key
     return f"{_write_str(name, (), limit)}:"
 
 
 def _write_str(value: str, _around: tuple[int, ...], limit: int) -> str:
     if "\0" in value:
-        raise InvalidPayload(f": {_short(value)} contains NUL, which jsonb refuses; pass bytes")
+        raise InvalidPayload(f": {shortened(value)} contains NUL, which jsonb refuses; pass bytes")
     if not value.isascii() and (lone := _SURROGATE.search(value)):
-        raise InvalidPayload(f": {_short(value)} contains {lone[0]!a}, no character; pass bytes")
+        raise InvalidPayload(f": {shortened(value)} contains {lone[0]!a}, no character; pass bytes")
     return _bounded(_quote(value), limit)
 
 
@@ -147,7 +118,7 @@ def _write_int(value: int, _around: tuple[int, ...], _limit: int) -> str:
 
 def _write_float(value: float, _around: tuple[int, ...], _limit: int) -> str:
     if not math.isfinite(value):
-        raise InvalidPayload(f": {_short(value)} is not finite; pass None or a str")
+        raise InvalidPayload(f": {shortened(value)} is not finite; pass None or a str")
     # jsonb returns 1e+16 written out: an integer, unless it has a decimal.
     return float.__repr__(value) if abs(value) < 1e16 else float.__format__(value, ".1f")  # noqa: PLR2004
 
@@ -161,7 +132,7 @@ def _inherited_writer(value: Any) -> _Writer:
         advice = "a dataclass: pass dataclasses.asdict(value)"
     elif known := [base for base in kind.__mro__ if base in _WRITERS]:
         return _WRITERS[known[0]]
-    raise InvalidPayload(f": {_short(value)} is of type {_name(kind)}; {advice}")
+    raise InvalidPayload(f": {shortened(value)} is of type {name_of(kind)}; {advice}")
 
 
 def _tag_writer(tag: str) -> _Writer:
@@ -174,7 +145,7 @@ def _tag_writer(tag: str) -> _Writer:
             # without zones, which are never equal in an hour that clocks repeat (PEP 495).
             plain = value.replace(tzinfo=None) if kind is datetime else value
             if from_text(to_text(plain)) != plain:
-                raise InvalidPayload(f": {_short(value)} equals no {kind.__name__}; convert it")
+                raise InvalidPayload(f": {shortened(value)} equals no {kind.__name__}; convert it")
         return _bounded(f'{{"{tag}":"{text}"}}', limit)
 
     return write
@@ -206,7 +177,7 @@ def _untag(found: dict[str, Any]) -> Any:
             return from_text(text)
     except (ValueError, ArithmeticError):  # Decimal and timedelta raise the latter
         pass
-    raise InvalidPayload(f"{_short(found)}: no {kind.__name__}; write it as encode() does")
+    raise InvalidPayload(f"{shortened(found)}: no {kind.__name__}; write it as encode() does")
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
@@ -218,60 +189,22 @@ def _is_deeper(value: Any, levels: int) -> bool:
 def _float(text: str) -> float:
     if math.isfinite(value := float(text)):
         return value
-    raise InvalidPayload(f"{_short(text)}: not a finite float; store it as a string")
+    raise InvalidPayload(f"{shortened(text)}: not a finite float; store it as a string")
 
 
 def _decimal(number: Decimal | str) -> Decimal:
     if (value := Decimal(number)).is_finite():
         return value
-    raise InvalidPayload(f": {_short(number)} is not finite; pass None or a str")
+    raise InvalidPayload(f": {shortened(number)} is not finite; pass None or a str")
 
 
 def _bytes(text: str) -> bytes:
     return b64decode(text.replace("\n", ""), validate=True)  # PostgreSQL breaks lines at 76
 
 
-# Text for messages
-
-
-def _name(kind: type) -> str:
-    name = _safely(lambda: f"{kind.__module__}.{kind.__qualname__}", "a nameless class")
-    return _fitted(_CONTROLS, name.removeprefix("builtins."), 200)
-
-
-def _short(value: object) -> str:
-    text = _safely(lambda: _SHORT_REPR.repr(value), f"<{_name(type(value))}>")
-    return _fitted(_CONTROLS, text, 200)
-
-
-def _safely(text: Callable[[], str], otherwise: str) -> str:
-    try:
-        return str.__str__(text())  # a subclass of str could override anything
-    except BaseException:  # noqa: BLE001 (a broken __str__ may raise even SystemExit)
-        return otherwise
-
-
-def _fitted(unsafe: re.Pattern[str], text: str, max_bytes: int) -> str:
-    half = max_bytes // 2
-    while True:
-        shown = text
-        if (excess := len(text) - 2 * half) > 0:
-            note = f" [... {excess:,} characters left out ...] "
-            shown = f"{text[:half]}{note}{text[len(text) - half :]}"
-        shown = unsafe.sub(lambda match: match[0].encode("unicode_escape").decode(), shown)
-        if half == 0 or len(shown.encode()) <= max_bytes:
-            return shown
-        half = half * 9 // 10  # the note, escapes and characters beyond ASCII take bytes too
-
-
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels; flatten it, or store it as a string"
 _INT_END = 10**MAX_DIGITS
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-# With the separators at which str.splitlines() breaks, and what reverses the direction of text.
-_UNSAFE = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-_CONTROLS, _CONTROLS_IN_LINES = re.compile(rf"[\t\n{_UNSAFE}]"), re.compile(f"[{_UNSAFE}]")
-_SHORT_REPR = reprlib.Repr()
-_SHORT_REPR.maxstring = _SHORT_REPR.maxother = 60
 
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 _decode_plain = json.JSONDecoder(parse_float=_float, parse_constant=_float).decode

@@ -93,16 +93,33 @@ class Pools:
         """Run a query on the caller's connection, or by itself on one of the pool."""
         if connection is not None:
             return run(connection, query, self.schema)
-        with self.pool().connection() as own:
-            return run(own, query, self.schema)
+        pool = self.pool()
+        for last in (False, True):
+            with pool.connection() as own:
+                try:
+                    return run(own, query, self.schema)
+                except psycopg.OperationalError:
+                    if last or not own.closed:
+                        raise
+            # The server went away while the connection lay in the pool, maybe others with it.
+            # Every operation can be done twice: an enqueue is known by its id.
+            pool.check()
+        raise AssertionError
 
     async def arun(self, query: Query[T], connection: Any = None) -> T:
         """Run a query on the caller's async connection, or by itself on one of the pool."""
         if connection is not None:
             return await arun(connection, query, self.schema)
         pool = await self.async_pool()
-        async with pool.connection() as own:
-            return await arun(own, query, self.schema)
+        for last in (False, True):
+            async with pool.connection() as own:
+                try:
+                    return await arun(own, query, self.schema)
+                except psycopg.OperationalError:
+                    if last or not own.closed:
+                        raise
+            await pool.check()
+        raise AssertionError
 
     @contextmanager
     def transaction(self) -> Iterator[SyncConnection]:

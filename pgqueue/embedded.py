@@ -250,15 +250,16 @@ def _program(name: str) -> Path:
 def _run(data: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a program of the wheel in `data`, for root as the owner of `data`."""
     # It is told its working directory, not its path: pg_ctl and initdb hand paths to a shell, and
-    # not every path would survive that. PGPORT and its like are meant for clients, and the
-    # locale's variables may name a locale that is missing here.
+    # not every path would survive that. PGPORT and its like are meant for clients. The locale C
+    # is never missing, and keeps messages as `_launch` knows them.
     owner, root = data.stat(), os.geteuid() == 0
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     if root:
         _require_passage(data)
     return subprocess.run(  # noqa: S603 (our own arguments)
         [_program(name), *arguments],
         cwd=data,
-        env={k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))},
+        env={**ours, "LC_ALL": "C"},
         user=owner.st_uid if root else None,
         group=owner.st_gid if root else None,
         extra_groups=[] if root else None,

@@ -189,6 +189,49 @@ class WorkerRow:
     active: list[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a server is and how it is set; `connections` without those kept for superusers."""
+
+    version: str
+    version_number: int
+    database: str
+    user: str
+    standby: bool
+    read_only: bool
+    fsync: bool
+    full_page_writes: bool
+    synchronous_commit: str
+    autovacuum: bool
+    connections: int
+    connected: int
+    prepared_transactions: int
+    sees_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTable:
+    """The hot table as vacuum sees it; `vacuumed` in seconds ago, `size` in bytes."""
+
+    autovacuum: bool
+    live: int
+    dead: int
+    vacuumed: float | None
+    size: int
+    unlogged: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class VacuumHolder:
+    """What keeps vacuum from removing dead rows: for how long, and over how many transactions."""
+
+    kind: str
+    name: str
+    seconds: float | None
+    transactions: int | None
+    detail: str
+
+
 # ── a job's life ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -425,6 +468,68 @@ def note_schema_file(path: str, sha256: str) -> Query[None]:
 def unclaimable(limit: int = 100) -> Query[list[Row]]:
     """Return (queue, task, jobs, oldest) for tasks that no live worker can claim."""
     return Query("unclaimable", {"limit": limit}, list)
+
+
+def count(
+    *, state: str | None = None, queue: str | None = None, task: str | None = None
+) -> Query[int]:
+    """Return how many jobs match."""
+    return Query("count", {"state": state, "queue": queue, "task": task}, _value)
+
+
+def estimates() -> Query[dict[str, int]]:
+    """Return about how many finished jobs are kept, by state."""
+    return Query("estimates", {}, lambda rows: dict((row[0], row[1]) for row in rows))  # noqa: C402
+
+
+def retention() -> Query[dict[str, float]]:
+    """Return for how many seconds finished jobs are kept, by state."""
+    return Query("retention", {}, lambda rows: dict((row[0], row[1]) for row in rows))  # noqa: C402
+
+
+def patience(seconds: float) -> Query[str]:
+    """Limit how long each of the statements may take that follow in this transaction."""
+    return Query("patience", {"seconds": seconds}, _value)
+
+
+def backend() -> Query[int]:
+    """Return the id of the server process that answers."""
+    return Query("backend", {}, _value)
+
+
+def listen_control() -> Query[None]:
+    """Listen to the calls for heartbeats."""
+    return Query("listen_control", {}, _nothing)
+
+
+def server() -> Query[ServerFacts]:
+    """Return what the server is and how it is set."""
+    return Query("server", {}, lambda rows: ServerFacts(*rows[0]))
+
+
+def live_table() -> Query[LiveTable]:
+    """Return the state of the hot table."""
+    return Query("live_table", {}, lambda rows: LiveTable(*rows[0]))
+
+
+def vacuum_holders() -> Query[list[VacuumHolder]]:
+    """Return what keeps vacuum from removing dead rows, the worst first."""
+    return Query("vacuum_holders", {}, lambda rows: [VacuumHolder(*row) for row in rows])
+
+
+def partitions() -> Query[list[Row]]:
+    """Return (outcome, day, is it there) of the history's partitions for today and tomorrow."""
+    return Query("partitions", {}, list)
+
+
+def strays() -> Query[list[Row]]:
+    """Return (outcome, jobs) of the default partitions that are not empty."""
+    return Query("strays", {}, list)
+
+
+def orphaned_gates() -> Query[list[Row]]:
+    """Return (queue, pid, application) of sleepers' locks that belong to no live worker."""
+    return Query("orphaned_gates", {}, list)
 
 
 # ── upkeep ───────────────────────────────────────────────────────────────────────────────────

@@ -1,33 +1,118 @@
-"""The root command: options that every command shares, and how errors are shown."""
+"""The root command: which commands there are, and how an error is shown."""
 
 from __future__ import annotations
 
-import sys
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 import click
-import psycopg
 
 from pgqueue import __version__
-from pgqueue.cli.worker import worker
+from pgqueue.cli.options import Failure, examples
 from pgqueue.errors import PgQueueError
 
+#: Every command: its module in this package, imported only when the command runs, and its first
+#: sentence, so that `pgq --help` need not import it.
+COMMANDS = {
+    "Run": {
+        "worker": ("worker", "Run jobs until told to stop."),
+        "up": ("up", "Start a PostgreSQL that belongs to this directory."),
+        "down": ("up", "Stop the PostgreSQL that belongs to this directory."),
+        "migrate": ("migrate", "Bring the database's schema to this release's."),
+    },
+    "See": {
+        "status": ("status", "Show jobs, queues and workers at a glance."),
+        "inspect": ("inspect", "Ask the workers themselves."),
+        "result": ("result", "Print the result of a job."),
+        "doctor": ("doctor", "Look for everything that could make jobs slow or stuck."),
+    },
+    "Act": {
+        "call": ("call", "Enqueue a job."),
+        "jobs": ("jobs", "Find, show, retry and cancel jobs."),
+        "queues": ("queues", "List, pause and resume queues."),
+        "purge": ("purge", "Cancel every job that waits in a queue."),
+    },
+}
+COMPLETION = """\
+Shell completion: put  eval "$(_PGQ_COMPLETE=bash_source pgq)"  into ~/.bashrc, or the same with
+zsh_source into ~/.zshrc; fish: _PGQ_COMPLETE=fish_source pgq > ~/.config/fish/completions/pgq.fish"""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Root(click.Group):
+    """A group that knows its commands by name and imports them one by one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the help."""
+        return [name for section in COMMANDS.values() for name in section] + super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        for section in COMMANDS.values():
+            if cmd_name in section:
+                module = import_module(f"pgqueue.cli.{section[cmd_name][0]}")
+                command: click.Command = getattr(module, cmd_name)
+                return command
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section."""
+        del ctx
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<10}", about) for name, (_, about) in section.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors that speak for themselves come without a traceback."""
+        with _explained():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except PgQueueError as error:
+        raise Failure(str(error)) from error
+    except Exception as error:
+        import psycopg  # noqa: PLC0415 (only if there is an error: it is slow to import)
+
+        if not isinstance(error, psycopg.Error):
+            raise
+        raise Failure(f"PostgreSQL says: {str(error).strip() or type(error).__name__}") from error
+
+
+@click.group(
+    cls=Root,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        "pgq up                               # a PostgreSQL for this directory, if you have none",
+        "pgq worker -A shop                   # shop.py holds app = PgQueue(…) and its tasks",
+        "pgq call shop.add --args '[1, 2]' --wait",
+        "pgq status",
+    )
+    + "\n\n\b\n"
+    + COMPLETION,
+)
+@click.option("-A", "--app", "app_spec", metavar="MODULE[:ATTR]", help="As -A of the commands.")
 @click.version_option(__version__, prog_name="pgqueue")
-def cli() -> None:
-    """A transactional job queue for Python on PostgreSQL alone."""
+@click.pass_context
+def cli(ctx: click.Context, app_spec: str | None) -> None:
+    """A transactional job queue for Python on PostgreSQL alone.
 
+    The application is named by -A, by PGQ_APP, or by app = "…" under [tool.pgqueue] in
+    pyproject.toml. The database is, in this order: --dsn; --embedded; the application's own;
+    PGQUEUE_DSN, DATABASE_URL or libpq's PG* variables; the one that `pgq up` runs here.
 
-cli.add_command(worker)
+    Exit codes: 0 done; 1 an error, or the answer is no; 2 wrong usage. `pgq result` and `pgq call
+    --wait` also exit with 2 when the job has not finished.
+    """
+    ctx.obj = app_spec
 
 
 def main() -> None:
     """Run `pgq`."""
-    try:
-        cli.main(standalone_mode=True)
-    except PgQueueError as error:
-        click.echo(f"pgq: {error}", err=True)
-        sys.exit(1)
-    except psycopg.OperationalError as error:
-        click.echo(f"pgq: {str(error).strip()}", err=True)
-        sys.exit(1)
+    plain = False if os.environ.get("NO_COLOR") else None
+    cli.main(prog_name="pgq", color=plain)

@@ -40,7 +40,7 @@ QUIET = 10.0
 Runner = Callable[[Query[Any]], Awaitable[Any]]
 
 
-class Disconnected(Exception):  # noqa: N818 (a state)
+class Disconnected(psycopg.OperationalError):
     """The connection broke while a statement was under way; whether it was done is not known."""
 
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from pgqueue.codec import decode, describe_exception, encode
+from pgqueue.codec import decode, encode
+from pgqueue.describe import describe_exception
 from pgqueue.errors import Retry, StaleClaim
 from pgqueue.request import Request, current
 from pgqueue.retry import automatic_delay, may_retry, retries_itself

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from pgqueue import __version__, operations
-from pgqueue.worker.control import Control, Disconnected, Runner, first_line
+from pgqueue.worker.control import Control, Runner, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.settings import WorkerOptions
@@ -61,7 +61,7 @@ class Liveness:
             try:
                 async with self._control.transaction() as run:
                     await self._beat(run)
-            except (Disconnected, psycopg.Error) as error:
+            except psycopg.Error as error:
                 log.debug("a heartbeat did not get through: %s", first_line(error))
                 await asyncio.sleep(IMPATIENCE)
                 continue

@@ -18,6 +18,8 @@ def configure_logging(level: str, style: str, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # An outage is said once, by the worker, and not by every pipeline that it breaks.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 class HumanFormatter(logging.Formatter):

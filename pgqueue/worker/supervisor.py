@@ -24,7 +24,7 @@ from pgqueue import migrate, operations
 from pgqueue.config import hide_password
 from pgqueue.errors import ConfigurationError
 from pgqueue.worker import duties
-from pgqueue.worker.control import Control, Disconnected, Runner, first_line
+from pgqueue.worker.control import Control, Runner, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.liveness import Liveness
@@ -123,7 +123,7 @@ class Supervisor:
         await self._farewell(control, listener, liveness.worker_id)
 
     async def _farewell(self, control: Control, listener: Listener, worker_id: int) -> None:
-        with contextlib.suppress(Disconnected, psycopg.Error, TimeoutError):
+        with contextlib.suppress(psycopg.Error, TimeoutError):
             await asyncio.wait_for(control.run(operations.stop(worker_id)), FAREWELL)
         await listener.close()
         await control.close()
@@ -179,7 +179,7 @@ async def _keep_doing(duty: duties.Duty, control: Control) -> None:
     while True:
         try:
             await duties.perform(duty, control)
-        except (Disconnected, psycopg.OperationalError) as error:
+        except psycopg.OperationalError as error:
             log.debug("duty %s comes later: %s", duty.name, first_line(error))
         except psycopg.Error as error:
             log.warning("duty %s: %s", duty.name, first_line(error))

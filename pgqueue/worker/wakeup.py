@@ -41,6 +41,7 @@ class Listener:
         self.on_jobs: Callable[[], None] = _ignore
         self.on_control: Callable[[], None] = _ignore
         self._connection: AsyncConnection | None = None
+        self._socket = -1
         self._lock = asyncio.Lock()
         self._asleep: set[str] = set()
         self._lost = asyncio.Event()
@@ -86,7 +87,7 @@ class Listener:
             self._asleep = set()
             self.works = False
             if connection:
-                asyncio.get_running_loop().remove_reader(connection.fileno())
+                self._unwatch()
                 await connection.close()
 
     async def _connect(self) -> None:
@@ -99,7 +100,8 @@ class Listener:
             listen = sql.SQL("listen {}").format(sql.Identifier(f"{self._schema}.{channel}"))
             await connection.execute(listen)
         self._connection = connection
-        self._watch(connection)
+        self._socket = connection.fileno()
+        self._watch()
 
     async def _check(self) -> None:
         """Find out whether notifications arrive, by having one sent on another connection."""
@@ -119,31 +121,34 @@ class Listener:
         """Run a query on the listen connection, which is otherwise watched for notifications."""
         async with self._lock:
             connection = self._connection
-            if connection is None:
+            if connection is None or self._lost.is_set():
                 return None
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(connection.fileno())
+            self._unwatch()  # while a query is under way, psycopg reads the socket
             try:
                 return await arun(connection, query, self._schema)
             except psycopg.OperationalError:
                 self._lost.set()
                 return None
             finally:
-                if not connection.closed:
-                    self._watch(connection)
-                    self._readable(connection)
+                if not self._lost.is_set():
+                    self._watch()
+                    self._drain(connection)
 
-    def _watch(self, connection: AsyncConnection) -> None:
+    def _watch(self) -> None:
+        assert self._connection
         loop = asyncio.get_running_loop()
-        loop.add_reader(connection.fileno(), self._readable, connection)
+        loop.add_reader(self._socket, self._drain, self._connection)
 
-    def _readable(self, connection: AsyncConnection) -> None:
+    def _unwatch(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket)
+
+    def _drain(self, connection: AsyncConnection) -> None:
         try:
             connection.pgconn.consume_input()
             while notify := connection.pgconn.notifies():
                 self._notified(notify.relname.decode())
         except psycopg.OperationalError:
-            asyncio.get_running_loop().remove_reader(connection.fileno())
+            self._unwatch()
             self._lost.set()
 
     def _notified(self, channel: str) -> None:

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgqueue.codec import MAX_DEPTH, decode, describe_exception, encode
+from pgqueue.codec import MAX_DEPTH, decode, encode
+from pgqueue.describe import describe_exception
 from pgqueue.errors import InvalidPayload
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import select
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,17 +78,21 @@ def fresh(home, tmp_path):
         yield place
 
 
-@contextmanager
-def user(directory, **environ):
+def begin(directory, script=USER, **environ):
     """Another process that uses the server until its standard input ends."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", USER, str(directory)],
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(directory)],
         env={**os.environ, **environ},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
-    with process:
+
+
+@contextmanager
+def user(directory, **environ):
+    with begin(directory, **environ) as process:
         process.dsn = process.stdout.readline().strip()
         yield process
 
@@ -147,9 +153,10 @@ def test_processes_share_one_server_and_the_last_one_stops_it(directory):
 
 
 def test_processes_that_begin_at_the_same_time_get_the_same_server(fresh):
-    with user(fresh) as one, user(fresh) as two, user(fresh) as three:
-        assert one.dsn == two.dsn == three.dsn != ""
-        assert ask(three.dsn, "select 1") == 1
+    with begin(fresh) as one, begin(fresh) as two, begin(fresh) as three:
+        dsn, *others = [process.stdout.readline().strip() for process in (one, two, three)]
+        assert others == [dsn, dsn]
+        assert ask(dsn, "select 1") == 1
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGHUP])
@@ -171,28 +178,28 @@ def test_a_killed_user_neither_stops_the_server_of_others_nor_keeps_it_alive(dir
     assert is_down(directory)
 
 
-def test_a_server_that_was_killed_starts_again_with_its_data(fresh):
+def test_a_server_that_was_killed_starts_again_when_its_last_backend_is_gone(fresh):
     with embedded.start(fresh) as before, psycopg.connect(before.dsn) as connection:
         connection.execute("create table kept as select 42 as answer")
         connection.commit()
+        backend = connection.info.backend_pid
+        os.kill(backend, signal.SIGSTOP)  # too busy to notice
+        threading.Timer(0.5, os.kill, [backend, signal.SIGCONT]).start()
         os.kill(server_pid(fresh), signal.SIGKILL)
         with embedded.start(fresh) as server:
             assert ask(server.dsn, "select answer from kept") == 42
     assert is_down(fresh)
 
 
-def test_a_forked_child_does_not_keep_the_server_alive(directory):
-    forking = USER.replace("server.stop()", "os.fork() or time.sleep(60)\nserver.stop()")
-    command = [sys.executable, "-c", f"import os, time\n{forking}", str(directory)]
-    # The child sleeps on; it goes with its process group when its parent's stop() is over.
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
+def test_a_forked_child_neither_keeps_the_server_alive_nor_others_out(directory):
+    fork = USER.replace("server.stop", "import os, time\nos.fork() or time.sleep(60)\nserver.stop")
+    with begin(directory, fork) as process:
+        process.stdin.close()
         assert process.wait() == 0
         assert is_down(directory)
-        embedded.start(directory).stop()  # nor does it keep others out
-    finally:
+        embedded.start(directory).stop()
+        process.stdout.readline()
+        assert select.select([process.stdout], [], [], 0)[0] == []  # the child has it open still
         os.killpg(process.pid, signal.SIGKILL)
 
 
@@ -244,7 +251,12 @@ def test_a_server_can_outlive_its_users_until_it_is_stopped(directory):
     assert embedded.running_dsn(directory)
     embedded.stop(directory)
     assert is_down(directory)
-    embedded.start(directory).stop()  # the wish does not outlive the server
+
+
+def test_the_wish_to_keep_a_server_running_ends_with_that_server(directory):
+    embedded.start(directory, keep_running=True).stop()
+    os.kill(server_pid(directory), signal.SIGKILL)
+    embedded.start(directory).stop()
     assert is_down(directory)
 
 
@@ -256,12 +268,9 @@ def test_a_user_who_wants_it_kept_wins_over_one_who_does_not(directory):
 
 
 def test_the_environment_of_a_client_or_a_missing_locale_does_not_matter(fresh):
-    foreign = {"PGPORT": "6000", "PGDATA": "/nowhere", "LC_ALL": "tlh_KL.UTF-8", "HOME": "/nowhere"}
+    foreign = {"PGPORT": "5432,5433", "LC_ALL": "tlh_KL.UTF-8", "HOME": "/nowhere"}
     with user(fresh, **foreign) as process:
-        encoding = (
-            "select pg_encoding_to_char(encoding) from pg_database where datname = 'template1'"
-        )
-        assert ask(process.dsn, encoding) == "UTF8"
+        assert ask(process.dsn, "show server_encoding") == "UTF8"
         assert ask(process.dsn, "select upper('é')") == "É"
 
 

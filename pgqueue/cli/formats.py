@@ -1,0 +1,127 @@
+"""How values look: to a person, and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from pgqueue.operations import JobRow
+from pgqueue.worker.logs import printable
+
+_UNITS = ((36 * 3600, 86400, "d"), (90 * 60, 3600, "h"), (90, 60, "min"), (1, 1, "s"))
+_BYTES = ("bytes", "kB", "MB", "GB", "TB")
+KIB = 1024
+#: Text nested deeper than Python reads is shown as it is stored.
+_UNREADABLE = (ValueError, RecursionError)
+
+
+def age(seconds: float | None) -> str | None:
+    """Return a span of time as a person says it.
+
+    >>> age(0.004), age(3.2), age(125), age(7 * 3600), age(80 * 3600)
+    ('4 ms', '3 s', '2 min', '7 h', '3 d')
+    """
+    if seconds is None:
+        return None
+    for least, unit, name in _UNITS:
+        if abs(seconds) >= least:
+            return f"{round(seconds / unit):,} {name}"
+    return f"{round(seconds * 1000)} ms"
+
+
+def since(moment: datetime | None, now: datetime) -> str | None:
+    """Return how long ago a time is, or how far ahead.
+
+    >>> since(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 3, tzinfo=UTC))
+    '3 min ago'
+    """
+    if moment is None:
+        return None
+    if is_endless(moment):
+        return "never"
+    seconds = (now - moment).total_seconds()
+    return f"{age(seconds)} ago" if seconds >= 0 else f"in {age(-seconds)}"
+
+
+def clock(moment: datetime) -> str:
+    """Return a time for a person, in the local time zone."""
+    return "never" if is_endless(moment) else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def is_endless(moment: datetime) -> bool:
+    """Tell whether a time is PostgreSQL's infinity, see `database.py`."""
+    return moment in (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as a person says it.
+
+    >>> size(24576)
+    '24 kB'
+    """
+    for unit in _BYTES:
+        if count < KIB or unit == _BYTES[-1]:
+            return f"{count:.0f} {unit}"
+        count /= KIB
+    raise AssertionError
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> plural(1, "job"), plural(1200, "job")
+    ('1 job', '1,200 jobs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def emit(document: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(document, default=_plain, indent=2))
+
+
+def job_document(job: JobRow, **more: Any) -> dict[str, Any]:
+    """Return a job as JSON shows it: its payload is nested, not quoted."""
+    fields = dataclasses.asdict(job)
+    payload = {name: stored(fields[name]) for name in ("args", "kwargs", "headers", "result")}
+    return {**fields, **payload, **more}
+
+
+def stored(text: str | None) -> Any:
+    """Return the value of stored JSON; what Python cannot read stays text."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text, parse_float=_finite)
+    except _UNREADABLE:
+        return text
+
+
+def pretty(text: str) -> list[str]:
+    """Return stored JSON as lines for a person."""
+    try:
+        value = json.loads(text, parse_float=_finite)
+        short = json.dumps(value, ensure_ascii=False)
+        if len(short) > 76:  # noqa: PLR2004 (fits beside its name)
+            short = json.dumps(value, ensure_ascii=False, indent=2)
+    except _UNREADABLE:
+        short = text
+    return [printable(line) for line in short.split("\n")]
+
+
+def _finite(digits: str) -> Any:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return None if is_endless(value) else value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -1,0 +1,89 @@
+"""`pgq queues`: list, pause, resume."""
+
+from __future__ import annotations
+
+import click
+
+from pgqueue import operations
+from pgqueue.cli import formats
+from pgqueue.cli.database import Session, Target
+from pgqueue.cli.options import Failure, database_options, examples, json_option
+from pgqueue.cli.status import show_queues
+from pgqueue.options import checked_name
+from pgqueue.worker.logs import printable
+
+
+@click.group(epilog=examples("pgq queues list", "pgq queues pause mail", "pgq queues resume --all"))
+def queues() -> None:
+    """List, pause and resume queues.
+
+    A queue exists as soon as a job is enqueued to it.
+    """
+
+
+@queues.command("list", epilog=examples("pgq queues list", "pgq queues list --json"))
+@json_option
+@database_options
+def list_queues(target: Target, as_json: bool) -> None:
+    """List the queues that hold unfinished jobs or are paused."""
+    with target.session() as session:
+        rows = session.run(operations.queues())
+    if as_json:
+        formats.emit(rows)
+    elif rows:
+        show_queues(rows)
+    else:
+        click.echo("no queue has jobs")
+
+
+names_argument = click.argument("names", nargs=-1, metavar="NAME…")
+all_option = click.option("--all", "every", is_flag=True, help="Every queue that is known.")
+
+
+@queues.command(epilog=examples("pgq queues pause mail slow", "pgq queues pause --all"))
+@names_argument
+@all_option
+@database_options
+def pause(target: Target, names: tuple[str, ...], every: bool) -> None:
+    """Stop claims from queues, at once and for every worker.
+
+    Jobs that run already go on, and new ones may be enqueued: they wait until `pgq queues resume`.
+    """
+    with target.session() as session:
+        known = _known(session)
+        for name in _chosen(names, every, known):
+            session.run(operations.pause(name))
+            click.echo(f"paused {printable(name)}")
+            if name not in known:
+                click.echo(
+                    f"warning: queue {printable(name)} has no jobs and no worker: "
+                    "is its name right?",
+                    err=True,
+                )
+
+
+@queues.command(epilog=examples("pgq queues resume mail", "pgq queues resume --all"))
+@names_argument
+@all_option
+@database_options
+def resume(target: Target, names: tuple[str, ...], every: bool) -> None:
+    """Let claims from paused queues go on."""
+    with target.session() as session:
+        paused = {row.queue for row in session.run(operations.queues()) if row.paused}
+        for name in _chosen(names, every, paused):
+            session.run(operations.resume(name))
+            click.echo(f"{printable(name)} {'resumed' if name in paused else 'was not paused'}")
+
+
+def _known(session: Session) -> set[str]:
+    rows = session.run(operations.queues())
+    served = {queue for worker in session.run(operations.workers()) for queue in worker.queues}
+    return {row.queue for row in rows} | served
+
+
+def _chosen(given: tuple[str, ...], every: bool, known: set[str]) -> list[str]:
+    if bool(given) == every:
+        raise click.UsageError("name the queues, or give --all")
+    if every and not known:
+        raise Failure("there is no such queue")
+    return sorted(known) if every else [checked_name("queue", name) for name in given]

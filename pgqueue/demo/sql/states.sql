@@ -1,0 +1,3 @@
+select state, count(*) as jobs, sum(attempt) as attempts
+from pgqueue.jobs where headers->'run' = :'run'
+group by state order by state

@@ -1,0 +1,16 @@
+-- The state of the hot table, as vacuum sees it, and which tables a crash would empty.
+select
+    coalesce((select o.option_value::boolean
+              from pg_options_to_table(c.reloptions) o
+              where o.option_name = 'autovacuum_enabled'), true),
+    coalesce(pg_stat_get_live_tuples(c.oid), 0),
+    coalesce(pg_stat_get_dead_tuples(c.oid), 0),
+    extract(epoch from clock_timestamp()
+        - greatest(pg_stat_get_last_vacuum_time(c.oid), pg_stat_get_last_autovacuum_time(c.oid)))::float8,
+    pg_total_relation_size(c.oid),
+    array(select u.relname::text
+          from pg_class u
+          where u.relnamespace = c.relnamespace and u.relkind = 'r' and u.relpersistence = 'u'
+          order by u.relname)
+from pg_class c
+where c.oid = 'pgqueue.jobs_live'::regclass

@@ -1,0 +1,34 @@
+"""Statements alone: the clock stands still, and several connections are stepped by the test."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.jobs import Jobs, Step
+
+
+@pytest.fixture
+def jobs(connection, clock):
+    """Operations on `connection`, at a time that the test sets."""
+    del clock
+    return Jobs(connection)
+
+
+@pytest.fixture
+def other(connect, clock):
+    """Operations on a second connection."""
+    del clock
+    return Jobs(connect())
+
+
+@pytest.fixture
+def worker(jobs):
+    """The id of a worker whose lease outlasts every test."""
+    return jobs.register(lease=1e9)
+
+
+@pytest.fixture
+def step(connect):
+    """Begins something in a thread: `step(jobs, act).blocked()`, later `.result()`."""
+    observer = connect()
+    return lambda jobs, act: Step(jobs, observer, act)
