@@ -40,15 +40,18 @@ ACCOUNT = "pgqueue"  # runs the server for root, whom PostgreSQL refuses
 STOP = ("stop", "-D.", "-w", "-mfast")  # pg_ctl's arguments
 
 # Stops the server when its last user died without leaving (kill -9, a closed terminal). It keeps
-# users.lock to itself meanwhile, so a newcomer waits until the server is down. A process of its
-# own, small, and detached by a second fork so that nobody has to wait for it.
+# users.lock to itself meanwhile, so a newcomer waits until the server is down; and it ends with
+# an error if nobody answers, because pg_ctl would signal whoever has the server's pid by now.
+# A process of its own, small, and detached by a second fork so that nobody has to wait for it.
 GUARD = """
-import fcntl, os, subprocess, sys
+import fcntl, os, socket, subprocess, sys
 if os.fork():
     os._exit(0)
 users, keep, data, *stop = sys.argv[1:]
 fcntl.flock(os.open(users, os.O_RDWR), fcntl.LOCK_EX)
 if not os.path.exists(keep):
+    _, _, _, port, sockets, *_ = open(data + "/postmaster.pid").read().splitlines()
+    socket.socket(socket.AF_UNIX).connect(f"{sockets}/.s.PGSQL.{port}")
     at = os.stat(data)
     owner = dict(user=at.st_uid, group=at.st_gid, extra_groups=[]) if os.geteuid() == 0 else {}
     subprocess.run(stop, cwd=data, **owner)

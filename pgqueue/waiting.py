@@ -41,6 +41,7 @@ class ResultWaiter:
         self._thread: threading.Thread | None = None
         self._bell: tuple[int, int] | None = None
         self._notified = False
+        self._closing = False
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends."""
@@ -60,6 +61,7 @@ class ResultWaiter:
     def close(self) -> None:
         """Cancel every wait and end the thread."""
         with self._lock:
+            self._closing = True
             for futures in self._futures.values():
                 for future in futures:
                     future.cancel()
@@ -105,7 +107,7 @@ class ResultWaiter:
                 if not awake:
                     run(connection, operations.get_up([PLACE]), self._schema)
                     awake = True
-                if not self._sleep(None, LINGER):
+                if self._closing or not self._sleep(None, LINGER):
                     return
                 polls.reset()
                 continue

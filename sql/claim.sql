@@ -21,8 +21,9 @@ with claimant as materialized (
     from claimant
     cross join unnest(%(queues)s::text[], %(priorities)s::smallint[],
                       %(run_ats)s::timestamptz[], %(ids)s::uuid[])
-        as l (queue, priority, run_at, id)
+        with ordinality as l (queue, priority, run_at, id, rank)
     where not exists (select from pgqueue.queues q where q.name = l.queue and q.paused_at is not null)
+    order by l.rank
 ), due as materialized (
     select j.place
     from lanes l

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 import click
@@ -16,11 +16,11 @@ from psycopg.types.datetime import TimestamptzLoader
 
 from pgqueue import database, embedded, migrate
 from pgqueue.app import PgQueue
+from pgqueue.cli.formats import FIRST, LAST
 from pgqueue.cli.project import Project, find_project
 from pgqueue.config import find_dsn, hide_password
 from pgqueue.database import SyncConnection, connection_string
 from pgqueue.errors import ConfigurationError
-from pgqueue.migrate import Step
 from pgqueue.query import Query
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
 
@@ -86,12 +86,12 @@ class Target:
             yield _usual_place(app)
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Connect to the database, and migrate it if it is the embedded one."""
+    def session(self, *, migrated: bool = True) -> Iterator[Session]:
+        """Connect to the database; the embedded one is `migrated` first."""
         app = self.load()
         schema = checked_schema(self.schema or (app.schema if app else DEFAULT_SCHEMA))
         with self.place(app) as place, connect(place.dsn) as connection:
-            if place.embedded:
+            if place.embedded and migrated:
                 migrate.migrate(connection, schema)
             yield Session(connection, schema, place.dsn, app)
 
@@ -119,12 +119,10 @@ def connect(dsn: str) -> Iterator[SyncConnection]:
         yield stack.enter_context(connection)
 
 
-def migrate_embedded(
-    dsn: str, schema: str, report: Callable[[Step], None] = lambda step: None
-) -> None:
+def migrate_embedded(dsn: str, schema: str) -> None:
     """Bring the embedded database's schema to this release's."""
     with connect(dsn) as connection:
-        migrate.migrate(connection, schema, report=report)
+        migrate.migrate(connection, schema)
 
 
 def say_where(session: Session) -> None:
@@ -147,6 +145,5 @@ class _EndlessLoader(TimestamptzLoader):
 
     def load(self, data: bytes | bytearray | memoryview) -> datetime:
         if bytes(data) in (b"infinity", b"-infinity"):
-            end = datetime.min if bytes(data).startswith(b"-") else datetime.max
-            return end.replace(tzinfo=UTC)
+            return FIRST if bytes(data).startswith(b"-") else LAST
         return super().load(data)

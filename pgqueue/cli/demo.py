@@ -8,6 +8,8 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,13 @@ INTERRUPTED = 130  # as a shell says it
 PLAIN_INTERVAL = 2.0  # seconds between lines where a line cannot be written over
 
 EXPLANATION = f"""
-Every file is one transaction: a row in pgqueue_demo.files and, in the same commit, its job.
-Every {ROLLED_BACK_EVERY}th is rolled back on purpose. A job's results are written in the commit that finishes it.
+Each file is one transaction, and every {ROLLED_BACK_EVERY}th of them is rolled back on purpose:
+
+    with app.transaction() as conn:
+        (file_id,) = conn.execute("insert into pgqueue_demo.files …").fetchone()
+        analyse.using(conn).delay(file_id)         # the job comes with the row, or not at all
+
+Each job writes its results in the very commit that finishes it: see pgqueue/demo/app.py.
 """
 
 
@@ -77,6 +84,8 @@ def demo(folder: Path | None, dsn: str | None, limit: int | None, concurrency: i
 
 def _demonstrate(found: Found, dsn: str | None, concurrency: int | None) -> bool:
     """Run the demo; returns whether every promise held."""
+    if place.needs_server(dsn):
+        click.echo(click.style("starting a PostgreSQL of its own …", dim=True))
     with place.opened(dsn) as here, place.connected(here) as connection:
         applied = place.prepare(connection)
         number = run.begin(connection, found.folder)
@@ -85,12 +94,11 @@ def _demonstrate(found: Found, dsn: str | None, concurrency: int | None) -> bool
             with worker.started(concurrency) as servant:
                 _introduce(number, here, connection, applied, servant, found)
                 last = run.play(connection, number, found.files, servant, line.show)
+            line.end()
         except KeyboardInterrupt:
             line.end()
             _say_what_is_left(connection, number)
             raise
-        finally:
-            line.end()
         _say_how_it_went(last)
         for answer in queries.report(connection, number):
             _show_answer(answer)
@@ -104,7 +112,7 @@ class ProgressLine:
 
     def __init__(self) -> None:
         self._live = sys.stdout.isatty()
-        self._next = 0.0
+        self._next = time.monotonic() + PLAIN_INTERVAL
         self._text = ""
 
     def show(self, p: Progress) -> None:
@@ -116,7 +124,7 @@ class ProgressLine:
         if self._live:
             click.echo(f"\r\x1b[K{tables.cut(self._text, tables.width())}", nl=False)
         elif time.monotonic() >= self._next:
-            self._next = time.monotonic() + PLAIN_INTERVAL
+            self._next += PLAIN_INTERVAL
             self.end()
 
     def end(self) -> None:
@@ -146,9 +154,10 @@ def _introduce(
 
 
 def _say_how_it_went(last: Progress) -> None:
+    transactions = plural(last.enqueued + last.rolled_back, "transaction")
     click.echo(
-        f"  {plural(last.enqueued + last.rolled_back, 'transaction')}: {last.enqueued:,} committed, "
-        f"{last.rolled_back:,} rolled back; {last.seconds:.1f} s"
+        f"  {transactions} in {last.seconds:.1f} s: {last.enqueued:,} committed, each with its job, "
+        f"and {last.rolled_back:,} rolled back"
     )
 
 
@@ -223,4 +232,6 @@ def _bold(text: str) -> str:
 
 
 def _cell(value: Any) -> str | int | None:
-    return f"{value:,.2f}" if isinstance(value, float) else value
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():.1f} s"
+    return f"{value:,.2f}" if isinstance(value, float | Decimal) else value

@@ -16,6 +16,10 @@ from pgqueue.worker.logs import printable
 _UNITS = ((36 * 3600, 86400, "d"), (90 * 60, 3600, "h"), (90, 60, "min"), (1, 1, "s"))
 _BYTES = ("bytes", "kB", "MB", "GB", "TB")
 KIB = 1024
+#: JSON that is no longer than this stays on one line.
+ROOM = 80
+#: PostgreSQL's -infinity and infinity.
+FIRST, LAST = (end.replace(tzinfo=UTC) for end in (datetime.min, datetime.max))  # noqa: DTZ901
 #: Text nested deeper than Python reads is shown as it is stored.
 _UNREADABLE = (ValueError, RecursionError)
 
@@ -54,8 +58,8 @@ def clock(moment: datetime) -> str:
 
 
 def is_endless(moment: datetime) -> bool:
-    """Tell whether a time is PostgreSQL's infinity, see `database.py`."""
-    return moment in (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
+    """Tell whether a time is PostgreSQL's infinity, as `database.py` reads it."""
+    return moment in (FIRST, LAST)
 
 
 def size(count: float) -> str:
@@ -105,13 +109,27 @@ def stored(text: str | None) -> Any:
 def pretty(text: str) -> list[str]:
     """Return stored JSON as lines for a person."""
     try:
-        value = json.loads(text, parse_float=_finite)
-        short = json.dumps(value, ensure_ascii=False)
-        if len(short) > 76:  # noqa: PLR2004 (fits beside its name)
-            short = json.dumps(value, ensure_ascii=False, indent=2)
+        return [printable(line) for line in _lines(json.loads(text, parse_float=_finite))]
     except _UNREADABLE:
-        short = text
-    return [printable(line) for line in short.split("\n")]
+        return [printable(text)]
+
+
+def _lines(value: Any, before: str = "", after: str = "") -> list[str]:
+    """Write what fits on one line on one, and everything else a line per member."""
+    short = before + json.dumps(value, ensure_ascii=False) + after
+    if len(short) <= ROOM or not isinstance(value, (dict, list)) or not value:
+        return [short]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    names = (
+        [f"{json.dumps(name, ensure_ascii=False)}: " for name in value] if opening == "{" else []
+    )
+    members = list(value.values() if isinstance(value, dict) else value)
+    inner = [
+        "  " + line
+        for i, member in enumerate(members)
+        for line in _lines(member, names[i] if names else "", "," if i + 1 < len(members) else "")
+    ]
+    return [before + opening, *inner, closing + after]
 
 
 def _finite(digits: str) -> Any:

@@ -9,6 +9,8 @@ from uuid import UUID
 
 import click
 
+from pgqueue.worker.logs import printable
+
 STATES = ("waiting", "queued", "running", "succeeded", "failed", "cancelled")
 
 R = TypeVar("R")
@@ -28,7 +30,7 @@ def examples(*lines: str) -> str:
 
 
 def database_options(function: Callable[..., R]) -> Callable[..., R]:
-    """Add -A, --dsn, --schema and --embedded; the function gets a `Target` as its first argument."""
+    """Add -A, --dsn, --schema and --embedded: the first argument is a `Target` made of them."""
 
     @functools.wraps(function)
     def with_target(
@@ -54,22 +56,17 @@ def names(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-class JobId(click.ParamType):
-    """A job's id; refused before anything is asked of a database if it is not a UUID."""
-
-    name = "id"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Return the id as PostgreSQL writes it."""
-        try:
-            return str(UUID(str(value)))
-        except ValueError:
-            self.fail(
-                f"{value!r} is not a job's id: ids are UUIDs such as "
-                "0198c0de-0000-7000-8000-000000000001, see 'pgq jobs list'",
-                param,
-                ctx,
-            )
+def job_ids(ctx: click.Context, param: click.Parameter, given: Any) -> Any:
+    """Check an id, or several, before anything is asked of a database; used as a callback."""
+    if isinstance(given, tuple):
+        return tuple(job_ids(ctx, param, each) for each in given)
+    try:
+        return given and str(UUID(given))
+    except ValueError:
+        raise click.BadParameter(
+            f"{printable(repr(given))} is not a job's id: ids are UUIDs such as "
+            "0198c0de-0000-7000-8000-000000000001, see 'pgq jobs list'"
+        ) from None
 
 
 def _app(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
@@ -83,7 +80,7 @@ app_option = click.option(
     "--app",
     metavar="MODULE[:ATTR]",
     callback=_app,
-    help="The application, such as shop or shop.jobs:app.  [also: PGQ_APP, pyproject.toml]",
+    help="The application, such as shop or shop.jobs:app.",
 )
 dsn_option = click.option(
     "--dsn", metavar="DSN", help="The database, as URL or 'host=… dbname=…'.  [also: PGQUEUE_DSN]"
@@ -105,6 +102,7 @@ def confirm(question: str, *, yes: bool) -> None:
     try:
         answer = click.confirm(question, err=True)
     except click.Abort:
+        click.echo(err=True)
         raise Failure("nothing was done: nobody answered; --yes does not ask") from None
     if not answer:
         raise Failure("nothing was done")

@@ -64,7 +64,7 @@ def _named_in(file: Path) -> str | None:
     app = settings.get("tool", {}).get("pgqueue", {}).get("app")
     if app is None or isinstance(app, str):
         return app
-    raise ConfigurationError(f"{file}: [tool.pgqueue] app = {app!r}: give \"module:attribute\"")
+    raise ConfigurationError(f'{file}: [tool.pgqueue] app = {app!r}: give "module:attribute"')
 
 
 def _theirs(error: BaseException) -> TracebackType | None:

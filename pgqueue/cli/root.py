@@ -37,8 +37,10 @@ COMMANDS = {
     },
 }
 COMPLETION = """\
-Shell completion: put  eval "$(_PGQ_COMPLETE=bash_source pgq)"  into ~/.bashrc, or the same with
-zsh_source into ~/.zshrc; fish: _PGQ_COMPLETE=fish_source pgq > ~/.config/fish/completions/pgq.fish"""
+Shell completion:
+  eval "$(_PGQ_COMPLETE=bash_source pgq)"         in ~/.bashrc
+  eval "$(_PGQ_COMPLETE=zsh_source pgq)"          in ~/.zshrc
+  _PGQ_COMPLETE=fish_source pgq | source          in ~/.config/fish/config.fish"""
 
 
 class Root(click.Group):
@@ -46,7 +48,9 @@ class Root(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in the order of the help."""
-        return [name for section in COMMANDS.values() for name in section] + super().list_commands(ctx)
+        return [name for section in COMMANDS.values() for name in section] + super().list_commands(
+            ctx
+        )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
@@ -96,7 +100,13 @@ def _explained() -> Iterator[None]:
     + "\n\n\b\n"
     + COMPLETION,
 )
-@click.option("-A", "--app", "app_spec", metavar="MODULE[:ATTR]", help="As -A of the commands.")
+@click.option(
+    "-A",
+    "--app",
+    "app_spec",
+    metavar="MODULE[:ATTR]",
+    help="The application; may stand here or after COMMAND.",
+)
 @click.version_option(__version__, prog_name="pgqueue")
 @click.pass_context
 def cli(ctx: click.Context, app_spec: str | None) -> None:

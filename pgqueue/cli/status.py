@@ -104,7 +104,16 @@ def _show_jobs(jobs: dict[str, int], oldest: float | None, *, exact: bool) -> No
     click.echo()
 
 
-_ALL = ("WAITING", "SCHEDULED", "READY", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "OLDEST READY")
+_ALL = (
+    "WAITING",
+    "SCHEDULED",
+    "READY",
+    "RUNNING",
+    "SUCCEEDED",
+    "FAILED",
+    "CANCELLED",
+    "OLDEST READY",
+)
 
 
 def _show_queues(queues: list[QueueRow]) -> None:

@@ -1,35 +1,186 @@
-"""`pgq worker`."""
+"""`pgq worker`: run jobs."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
-from pgqueue.errors import PgQueueError
+from pgqueue import embedded
+from pgqueue.cli.database import Target, migrate_embedded
+from pgqueue.cli.options import app_option, dsn_option, embedded_option, examples, names
+from pgqueue.cli.probe import introduce
+from pgqueue.cli.project import Project
+from pgqueue.config import find_dsn
+from pgqueue.errors import ConfigurationError
+from pgqueue.options import checked_name
 from pgqueue.worker.logs import FORMATS, LEVELS, configure_logging
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.supervisor import run_worker
 
+SLOTS_PER_PROCESS = 4
+MOST = 32767  # of the column's type
 
-@click.command()
-@click.option("-A", "--app", required=True, help="module or module:attribute")
-@click.option("-Q", "--queues", default="")
-@click.option("-c", "--concurrency", type=int, default=None)
-@click.option("--processes", type=int, default=None)
-@click.option("-n", "--name", default=None)
-@click.option("--grace", type=float, default=25.0)
-@click.option("-l", "--log-level", type=click.Choice(LEVELS), default="info")
-@click.option("--log-format", type=click.Choice(FORMATS), default="human")
-def worker(app, queues, concurrency, processes, name, grace, log_level, log_format) -> None:
-    """Run jobs until told to stop."""
-    processes = processes or os.cpu_count() or 1
-    concurrency = concurrency or 4 * processes
+
+@click.command(
+    epilog=examples(
+        "pgq worker -A shop                         # shop.py holds app = PgQueue(…)",
+        "pgq worker -A shop.jobs:queue -Q mail,slow -c 20",
+        "pgq worker -A shop --processes 1 -c 100    # async tasks, or tasks that mostly wait",
+        "pgq worker -A shop --embedded              # with a PostgreSQL of this directory's own",
+        "pgq worker -A shop -l warning --log-format json -n %h-mail --grace 60",
+    )
+)
+@app_option
+@click.option(
+    "-Q",
+    "--queues",
+    multiple=True,
+    metavar="QUEUE,…",
+    help="The queues to serve, the most important first.  [default: those of its tasks]",
+)
+@click.option(
+    "-c",
+    "--concurrency",
+    type=click.IntRange(1, MOST),
+    metavar="N",
+    help="How many jobs run at once, all processes together.  [default: 4 per process]",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, MOST),
+    metavar="N",
+    help="How many processes they share.  [default: one per processor]",
+)
+@click.option(
+    "-n", "--name", metavar="NAME", help="The worker's name; %h is the host.  [default: %h-PID]"
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=25.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long running jobs may go on after the first SIGTERM or Ctrl-C.",
+)
+@click.option(
+    "-l",
+    "--log-level",
+    type=click.Choice(LEVELS, case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="What is worth a line on standard error.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default="human",
+    show_default=True,
+    help="For people, or one JSON object a line.",
+)
+@dsn_option
+@embedded_option
+def worker(
+    app: str | None,
+    queues: tuple[str, ...],
+    concurrency: int | None,
+    processes: int | None,
+    name: str | None,
+    grace: float,
+    log_level: str,
+    log_format: str,
+    dsn: str | None,
+    embedded: bool,
+) -> None:
+    """Run jobs until told to stop.
+
+    Jobs run in child processes: `def` tasks in threads, `async def` tasks on an event loop. The
+    first SIGTERM or Ctrl-C stops new claims and lets running jobs end for --grace seconds; then, or
+    at a second signal, they are given back and run elsewhere. An outage of the database is waited
+    out. Start as many workers as you like, on as many machines.
+
+    Exit codes: 0 it was told to stop; 1 it could not begin; 2 wrong usage.
+    """
+    processes = processes or min(os.cpu_count() or 1, concurrency or MOST)
+    concurrency = concurrency or SLOTS_PER_PROCESS * processes
+    target = Target(app, dsn, embedded=embedded)
+    project = target.project()
+    if project is None:
+        raise click.UsageError(
+            "which application? Give -A module:attribute, or set PGQ_APP, or write\n"
+            '  [tool.pgqueue]\n  app = "module:attribute"\ninto pyproject.toml'
+        )
     options = WorkerOptions(
-        app=app, name=name or f"{socket.gethostname()}-{os.getpid()}", processes=min(processes, concurrency),
-        concurrency=concurrency, queues=tuple(q for q in queues.split(",") if q), grace=grace,
-        log_level=log_level, log_format=log_format)
-    configure_logging(log_level, log_format, options.name)
-    asyncio.run(run_worker(options))
+        app=project.app,
+        name=checked_name("name", _worker_name(name)),
+        processes=min(processes, concurrency),
+        concurrency=concurrency,
+        queues=tuple(checked_name("queue", queue) for queue in names(queues)),
+        grace=grace,
+        log_level=log_level.lower(),
+        log_format=log_format,
+    )
+    with _database(target, project):
+        configure_logging(options.log_level, options.log_format, options.name)
+        try:
+            asyncio.run(run_worker(options))
+        except ConfigurationError as error:
+            raise _without_our_traceback(error) from error
+
+
+def _worker_name(given: str | None) -> str:
+    return (given or f"%h-{os.getpid()}").replace("%h", socket.gethostname())
+
+
+@contextmanager
+def _database(target: Target, project: Project) -> Iterator[None]:
+    """Tell the children through the environment which database to use, if it is ours to say.
+
+    Not by an argument: everybody on the machine may read those, and the DSN may hold a password.
+    """
+    if project.folder and project.folder != Path.cwd():
+        path = [str(project.folder), os.environ.get("PYTHONPATH")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(part for part in path if part)
+    if target.dsn or target.embedded:
+        with target.place(None) as place:
+            os.environ["PGQUEUE_DSN"] = place.dsn
+            os.environ.pop("PGQUEUE_LISTEN_DSN", None)  # it speaks of another database
+            said = introduce(project, os.environ)
+            if said.dsn != find_dsn(place.dsn):
+                raise ConfigurationError(
+                    f"{'--dsn' if target.dsn else '--embedded'} cannot be followed: {project.app} "
+                    "names its database itself, in PgQueue(dsn=…); leave that out and set "
+                    "PGQUEUE_DSN where it runs"
+                )
+            if place.embedded:
+                migrate_embedded(place.dsn, said.schema)
+            yield
+    else:
+        _use_running(project)
+        yield
+
+
+def _use_running(project: Project) -> None:
+    """Without any database in the environment, offer the one that `pgq up` runs here."""
+    try:
+        find_dsn()
+    except ConfigurationError:
+        running = embedded.running_dsn(embedded.default_directory())
+        if running is None:
+            return  # the application names its own, or a child will say that there is none
+        os.environ["PGQUEUE_DSN"] = running
+        said = introduce(project, os.environ)
+        if said.dsn == running:
+            migrate_embedded(running, said.schema)
+
+
+def _without_our_traceback(error: ConfigurationError) -> ConfigurationError:
+    """Drop the traceback that a child sends along, where the error is one that explains itself."""
+    ours = re.search(r"^pgqueue\.errors\.\w+: ", str(error), re.MULTILINE)
+    return ConfigurationError(str(error)[ours.end() :]) if ours else error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable
 from typing import TypedDict
 
 
@@ -29,19 +30,22 @@ def analysed(source: bytes, name: str) -> Analysis:
     """
     began = time.thread_time()  # of this thread: the others of its process do not count
     nodes = list(ast.walk(ast.parse(source, name)))
+    kinds = Counter(map(type, nodes))
     return {
         "sha256": hashlib.sha256(source).hexdigest(),
         "lines": len(source.splitlines()),
-        "functions": sum(isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in nodes),
-        "classes": sum(isinstance(n, ast.ClassDef) for n in nodes),
-        "imports": sorted({module for n in nodes for module in _imported(n)}),
+        "functions": kinds[ast.FunctionDef] + kinds[ast.AsyncFunctionDef],
+        "classes": kinds[ast.ClassDef],
+        "imports": sorted(_imported(nodes)),
         "seconds": time.thread_time() - began,
     }
 
 
-def _imported(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield alias.name.partition(".")[0]
-    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-        yield node.module.partition(".")[0]
+def _imported(nodes: Iterable[ast.AST]) -> set[str]:
+    modules: list[str] = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.append(node.module)
+    return {module.partition(".")[0] for module in modules}

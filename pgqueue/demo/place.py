@@ -29,6 +29,11 @@ class Place:
     directory: Path | None
 
 
+def needs_server(dsn: str | None) -> bool:
+    """Return whether nobody named a database, so that an embedded one is started."""
+    return not (dsn or os.environ.get("PGQUEUE_DSN"))
+
+
 @contextmanager
 def opened(dsn: str | None) -> Iterator[Place]:
     """Lend the database named by `dsn` or PGQUEUE_DSN, or start an embedded one until the end.

@@ -104,13 +104,16 @@ class Watch:
         now = time.monotonic()
         # A history of millions is slow to count: then it is looked at less often.
         self._next_look = now + max(LOOK, 5 * (now - began))
-        before, self.progress = self.progress, replace(
+        before, self.progress = (
             self.progress,
-            waiting=states.get("queued", 0) + states.get("waiting", 0),
-            running=states.get("running", 0),
-            succeeded=states.get("succeeded", 0),
-            failed=states.get("failed", 0) + states.get("cancelled", 0),
-            seconds=now - self._began,
+            replace(
+                self.progress,
+                waiting=states.get("queued", 0) + states.get("waiting", 0),
+                running=states.get("running", 0),
+                succeeded=states.get("succeeded", 0),
+                failed=states.get("failed", 0) + states.get("cancelled", 0),
+                seconds=now - self._began,
+            ),
         )
         if replace(before, seconds=now - self._began) != self.progress:
             self._moved = now

@@ -18,8 +18,8 @@ APP = "pgqueue.demo.app"
 MAX_PROCESSES = 4
 GRACE = 5  # seconds that running jobs have when the demo is interrupted
 
-# `pgq` with a thread that waits for the end of standard input, which comes with the end of the
-# demo, even if that is killed: no worker is left behind.
+# `pgq` with a thread that waits for the end of standard input. That comes when the demo closes it,
+# or ends in any other way: even after a kill -9 no worker is left behind.
 PGQ = """
 import os, runpy, signal, threading
 def follow():
@@ -33,7 +33,9 @@ runpy.run_module("pgqueue.cli", run_name="__main__")
 class Worker:
     """A worker process; made by `started`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], arguments: list[str], log: IO[str]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], arguments: list[str], log: IO[str]
+    ) -> None:
         self.command = " ".join(["pgq", *arguments])
         self._process = process
         self._log = log
@@ -50,7 +52,8 @@ class Worker:
 
     def stop(self) -> None:
         """End the worker; running jobs may end first."""
-        self._process.terminate()
+        assert self._process.stdin
+        self._process.stdin.close()
         try:
             self._process.wait(GRACE + 5)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):  # a second Ctrl-C: at once

@@ -47,6 +47,8 @@ class Crew:
         self._nobody = asyncio.Event()
         self._restarts: set[asyncio.Task[None]] = set()
         self._batch = Batch()
+        #: What is being written down; a lost connection must not have it released.
+        self._taken = Batch()
         self.pace = Pace()
         #: What the first child says of the application, or why none could be started.
         self.hello: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -129,8 +131,8 @@ class Crew:
 
     def collect(self) -> Batch:
         """Take what has been reported since the last time."""
-        batch, self._batch = self._batch, Batch()
-        return batch
+        self._taken, self._batch = self._batch, Batch()
+        return self._taken
 
     def put_back(self, batch: Batch) -> None:
         """Keep a batch that could not be written down for the next time."""
@@ -139,7 +141,8 @@ class Crew:
 
     def known_ids(self) -> set[str]:
         """Return the ids of the jobs that run or whose end is not written down yet."""
-        return self._batch.ids().union(*(child.jobs for child in self._children))
+        unwritten = self._batch.ids() | self._taken.ids()
+        return unwritten.union(*(child.jobs for child in self._children))
 
     def active(self, now: float) -> str:
         """Return what runs, as JSON for the worker's row."""

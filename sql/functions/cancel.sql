@@ -12,8 +12,9 @@ create or replace function pgqueue.cancel(ids uuid[])
     language plpgsql volatile
 as $$
 #variable_conflict use_column
+declare
+    ended  bigint;
 begin
-    return query
     with found as materialized (
         select j.id, j.state
         from pgqueue.jobs_live j
@@ -25,7 +26,6 @@ begin
         set cancel_requested_at = coalesce(j.cancel_requested_at, pgqueue.now())
         from found f
         where j.id = f.id and f.state = 'running'
-        returning j.id, j.state
     ), gone as (
         delete from pgqueue.jobs_live j
         using found f
@@ -42,19 +42,15 @@ begin
             coalesce(g.cancel_requested_at, t.now), g.args, g.kwargs, g.headers, 'cancelled',
             g.past_errors
         from gone g, (select pgqueue.now() as now) t
-        returning id, state
-    ), woken as (
-        select pgqueue.wake('', 'pgqueue.results') where exists (select from cancelled)
+        returning id
     )
-    select c.id, c.state from cancelled c left join woken on true
-    union all
-    select m.id, m.state from marked m
-    union all
-    select j.id, j.state
-    from pgqueue.jobs j
-    where j.id = any (ids)
-      and j.state in ('succeeded', 'failed', 'cancelled')
-      and not exists (select from found f where f.id = j.id);
+    select count(*) into ended from cancelled;
+    if ended > 0 then
+        perform pgqueue.wake('', 'pgqueue.results');
+    end if;
+    -- A statement of its own, because it must see what finished while the first one waited for it.
+    return query
+    select j.id, j.state from pgqueue.jobs j where j.id = any (ids);
 end $$;
 
 create or replace function pgqueue.cancel(id uuid) returns pgqueue.job_state

@@ -8,6 +8,18 @@ import pytest
 
 from pgqueue import operations
 from pgqueue.operations import Lane
+from pgqueue.worker.control import PLANNING
+from support.jobs import Jobs
+
+
+@pytest.fixture(params=["direct", "pooled"])
+def jobs(request, connection, clock):
+    """A worker's connection with its planner settings, and one through a pooler, without them."""
+    del clock
+    if request.param == "direct":
+        for name, value in PLANNING.items():
+            connection.execute("select set_config(%s, %s, false)", [name, value])
+    return Jobs(connection)
 
 
 def test_a_claimed_job_is_running_under_a_new_claim_number(jobs, clock, worker):

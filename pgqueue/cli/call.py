@@ -1,0 +1,122 @@
+"""`pgq call`: enqueue a job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+from pgqueue import operations
+from pgqueue.app import PgQueue
+from pgqueue.cli.database import Target
+from pgqueue.cli.options import database_options, examples
+from pgqueue.cli.result import tell, wait_for
+from pgqueue.codec import decode
+from pgqueue.operations import NewJob
+from pgqueue.options import new_job
+from pgqueue.worker.logs import printable
+
+#: How much of a faulty text is shown around the fault, to both sides.
+AROUND = 30
+
+
+def _json(kind: type, name: str, example: str) -> Callable[..., Any]:
+    """Return a callback that reads a JSON value of one kind; a fault is shown where it is."""
+
+    def read(ctx: click.Context, param: click.Parameter, text: str) -> Any:
+        del ctx, param
+        try:
+            found = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise click.BadParameter(f"not JSON: {_at(error)}") from None
+        except (ValueError, RecursionError) as error:
+            raise click.BadParameter(f"not readable: {error}") from None
+        if not isinstance(found, kind):
+            raise click.BadParameter(f"give a JSON {name}, such as {example}")
+        return decode(text)  # which also knows the tagged values, such as dates
+
+    return read
+
+
+@click.command(
+    epilog=examples(
+        "pgq call -A shop shop.add --args '[1, 2]' --wait",
+        "pgq call mail.send --kwargs '{\"user_id\": 42}' --queue mail --countdown 60",
+        'pgq call report.make --args \'[{"$date": "2026-11-22"}]\'    # as pgqueue stores a date',
+    )
+)
+@click.argument("task")
+@click.option(
+    "-a", "--args", callback=_json(list, "array", "'[1, 2]'"), default="[]", metavar="JSON",
+    help="The positional arguments, as a JSON array.",
+)  # fmt: skip
+@click.option(
+    "-k", "--kwargs", callback=_json(dict, "object", "'{\"width\": 2}'"), default="{}",
+    metavar="JSON",
+    help="The keyword arguments, as a JSON object.",
+)  # fmt: skip
+@click.option("-Q", "--queue", metavar="NAME", help="The queue.  [default: the task's, or default]")
+@click.option(
+    "--priority", type=int, metavar="0…9", help="9 is claimed first.  [default: the task's]"
+)
+@click.option("--countdown", type=float, metavar="SECONDS", help="Run it no earlier than then.")
+@click.option("--wait", is_flag=True, help="Wait for the job and print its result.")
+@click.option(
+    "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="How long.  [default: for ever]"
+)
+@database_options
+def call(
+    target: Target,
+    task: str,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    wait: bool,
+    timeout: float | None,
+    **given: Any,
+) -> None:
+    """Enqueue a job and print its id.
+
+    If the application knows the task, the arguments are checked against its signature, and the
+    queue, priority and retries are the task's. With --wait the result follows, and the exit codes
+    are those of `pgq result`.
+    """
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout says how long to --wait: give both")
+    options = {name: value for name, value in given.items() if value is not None}
+    with target.session() as session:
+        job = _job(session.app, task, args, kwargs, options)
+        session.run(operations.enqueue(job))
+        click.echo(str(job.id))
+        if wait:
+            found = wait_for(session, str(job.id), timeout)
+            click.get_current_context().exit(tell(str(job.id), found, traceback=False))
+
+
+def _job(
+    app: PgQueue | None, task: str, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]
+) -> NewJob:
+    if app is not None:
+        app.import_tasks()
+        if known := app.tasks.get(task):
+            return known.job(args, kwargs, options)
+        near = get_close_matches(task, app.tasks, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        click.echo(
+            f"warning: {app.name} knows no task {printable(task)}{printable(hint)} The job waits "
+            "until a worker knows it.",
+            err=True,
+        )
+    return new_job(task, args, kwargs, options)
+
+
+def _at(error: json.JSONDecodeError) -> str:
+    first = max(0, error.pos - AROUND)
+    before, after = error.doc[first : error.pos], error.doc[error.pos : error.pos + AROUND]
+    before = printable(before)
+    what = error.msg[0].lower() + error.msg[1:]
+    return (
+        f"{what} at position {error.pos}\n    {before}{printable(after)}\n    {' ' * len(before)}^"
+    )

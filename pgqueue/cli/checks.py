@@ -1,0 +1,335 @@
+"""What `pgq doctor` looks at: each check asks the database and judges the answer."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from psycopg import Error
+
+from pgqueue import migrate, operations
+from pgqueue.cli import formats
+from pgqueue.cli.database import Session, connect
+from pgqueue.database import run
+from pgqueue.errors import SchemaMismatch
+from pgqueue.operations import LiveTable, ServerFacts, VacuumHolder, WorkerRow
+from pgqueue.query import Row
+
+OK: Literal["ok"] = "ok"
+WARNING: Literal["warning"] = "warning"
+PROBLEM: Literal["problem"] = "problem"
+
+OLDEST_SERVER = 140000
+SLOW_ROUND_TRIP = 0.005  # seconds
+NOTIFY_PATIENCE = 1.0
+FREE_CONNECTIONS = 10
+MANY_DEAD = 100_000
+#: A table with many dead rows that was vacuumed as recently as this, is in good hands.
+VACUUMED_LATELY = 600.0
+LONG_TRANSACTION = 300.0
+OLD_SLOT = 1_000_000  # transactions
+GATE_PATIENCE = 1.0
+MOST_TASKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found; `advice` is what to do about it."""
+
+    level: Literal["ok", "warning", "problem"]
+    check: str
+    text: str
+    advice: str = ""
+
+
+def examine(session: Session) -> Iterator[Finding]:
+    """Look at everything; a check that the database refuses is a finding, too."""
+    for check, name in CHECKS:
+        try:
+            yield from check(session)
+        except Error as error:
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            yield Finding(WARNING, name, f"could not be looked at: {why}")
+        except SchemaMismatch as error:
+            yield Finding(PROBLEM, name, str(error))
+            return  # what follows would only say the same
+
+
+# ── the way there ────────────────────────────────────────────────────────────────────────────
+
+
+def server(session: Session) -> Iterator[Finding]:
+    """Judge the server: version, role, durability, connections."""
+    yield from judge_server(session.run(operations.server()))
+
+
+def judge_server(facts: ServerFacts) -> Iterator[Finding]:
+    """Judge what the server says of itself."""
+    version = facts.version.split()[0]
+    if facts.version_number < OLDEST_SERVER:
+        yield Finding(PROBLEM, "server", f"PostgreSQL {version}", "pgqueue needs 14 or newer")
+    else:
+        yield Finding(OK, "server", f"PostgreSQL {version}")
+    if facts.standby:
+        advice = "name the primary, or add target_session_attrs=read-write to the DSN"
+        yield Finding(PROBLEM, "role", "a standby: nothing can be written here", advice)
+    elif facts.read_only:
+        advice = "set default_transaction_read_only = off for this role and database"
+        yield Finding(PROBLEM, "role", "transactions are read-only", advice)
+    else:
+        yield Finding(OK, "role", "a primary that takes writes")
+    yield _durability(facts)
+    yield _connections(facts)
+
+
+def _durability(facts: ServerFacts) -> Finding:
+    off = [name for name in ("fsync", "full_page_writes") if not getattr(facts, name)]
+    if off:
+        text = f"{' and '.join(off)} off: a crash of the machine may destroy the database"
+        return Finding(WARNING, "durability", text, f"set {off[0]} = on")
+    if facts.synchronous_commit == "off":
+        text = "synchronous_commit is off: a crash may lose the jobs of its last moments"
+        return Finding(WARNING, "durability", text, "set synchronous_commit = on")
+    text = f"fsync on, full_page_writes on, synchronous_commit {facts.synchronous_commit}"
+    return Finding(OK, "durability", text)
+
+
+def _connections(facts: ServerFacts) -> Finding:
+    text = f"{facts.connected} of {facts.connections} in use"
+    if facts.connections - facts.connected >= FREE_CONNECTIONS:
+        return Finding(OK, "connections", text)
+    advice = (
+        "a worker needs 2, and its tasks what they open: raise max_connections, or use a pooler"
+    )
+    return Finding(WARNING, "connections", text, advice)
+
+
+def latency(session: Session) -> Iterator[Finding]:
+    """Measure a round trip."""
+    seconds = statistics.median(_timed(session) for _ in range(9))
+    text = f"{seconds * 1000:.1f} ms a round trip"
+    if seconds <= SLOW_ROUND_TRIP:
+        yield Finding(OK, "latency", text)
+    else:
+        yield Finding(WARNING, "latency", text, "run workers close to the database")
+
+
+def _timed(session: Session) -> float:
+    began = time.perf_counter()
+    session.run(operations.backend())
+    return time.perf_counter() - began
+
+
+def pooler(session: Session) -> Iterator[Finding]:
+    """Find out whether sessions are real, and whether notifications arrive."""
+    pid = session.run(operations.backend())
+    pooled = pid != session.connection.info.backend_pid
+    with connect(session.dsn) as listener:
+        run(listener, operations.listen_control(), session.schema)
+        session.run(operations.ping())
+        heard = any(True for _ in listener.notifies(timeout=NOTIFY_PATIENCE, stop_after=1))
+    yield judge_pooler(pooled=pooled, heard=heard)
+
+
+def judge_pooler(*, pooled: bool, heard: bool) -> Finding:
+    """Judge the two signs of a pooler."""
+    advice = (
+        "give workers a direct connection for them: PGQUEUE_LISTEN_DSN, or PgQueue(listen_dsn=…)"
+    )
+    if not heard:
+        what = "a transaction pooler" if pooled else "something"
+        text = f"{what} swallows notifications: idle workers look for jobs every 2 s instead"
+        return Finding(WARNING, "pooler", text, advice)
+    if pooled:
+        return Finding(OK, "pooler", "a pooler in session mode; notifications arrive")
+    return Finding(OK, "pooler", "none; notifications arrive")
+
+
+# ── the schema ───────────────────────────────────────────────────────────────────────────────
+
+
+def schema(session: Session) -> Iterator[Finding]:
+    """Compare the schema with this release's."""
+    steps = migrate.plan(session.connection, session.schema)
+    if not steps:
+        yield Finding(OK, "schema", f"{session.schema} is this release's")
+    elif len(steps) == len(migrate.all_steps(session.schema)):
+        raise SchemaMismatch(f"{session.schema} is not there: run 'pgq migrate'")
+    elif any(step.path.startswith("migrations/") for step in steps):
+        raise SchemaMismatch(f"{session.schema} lacks {steps[0].path}: run 'pgq migrate'")
+    else:
+        text = f"{session.schema} has another release's {steps[0].path}"
+        yield Finding(
+            WARNING, "schema", text, "run 'pgq migrate', if this release is the newer one"
+        )
+
+
+def history(session: Session) -> Iterator[Finding]:
+    """Look for the history's partitions, and for rows that have none."""
+    yield from judge_history(session.run(operations.partitions()), session.run(operations.strays()))
+
+
+def judge_history(partitions: list[Row], strays: list[Row]) -> Iterator[Finding]:
+    """Judge (outcome, day, is it there) and (outcome, jobs in the default partition)."""
+    missing = [f"{outcome} {day}" for outcome, day, there in partitions if not there]
+    if missing:
+        text = f"no partition for {', '.join(missing)}"
+        advice = "workers make them within the hour; 'pgq migrate' does so now"
+        yield Finding(WARNING, "partitions", text, advice)
+    else:
+        yield Finding(OK, "partitions", "there for today and tomorrow")
+    if strays:
+        text = "in default partitions: " + ", ".join(f"{n:,} {outcome}" for outcome, n in strays)
+        advice = (
+            "harmless: they are deleted row by row when their time comes, not dropped by the day"
+        )
+        yield Finding(WARNING, "partitions", text, advice)
+
+
+# ── vacuum ───────────────────────────────────────────────────────────────────────────────────
+
+
+def hot_table(session: Session) -> Iterator[Finding]:
+    """Judge the hot table."""
+    facts = session.run(operations.server())
+    yield from judge_table(session.run(operations.live_table()), autovacuum=facts.autovacuum)
+
+
+def judge_table(table: LiveTable, *, autovacuum: bool) -> Iterator[Finding]:
+    """Judge what vacuum has to do with jobs_live, and which tables a crash would empty."""
+    if not autovacuum:
+        advice = "set autovacuum = on and track_counts = on"
+        yield Finding(PROBLEM, "autovacuum", "off for the whole server", advice)
+    elif not table.autovacuum:
+        advice = "alter table … jobs_live reset (autovacuum_enabled)"
+        yield Finding(PROBLEM, "autovacuum", "disabled for jobs_live", advice)
+    else:
+        yield Finding(OK, "autovacuum", "on")
+    last = "never" if table.vacuumed is None else f"{formats.age(table.vacuumed)} ago"
+    rows = f"{table.live:,} live rows, {table.dead:,} dead"
+    text = f"{rows}, {formats.size(table.size)}, last vacuum {last}"
+    if table.dead > MANY_DEAD and (table.vacuumed is None or table.vacuumed > VACUUMED_LATELY):
+        advice = (
+            "vacuum does not keep up or is held back (see below): run  vacuum jobs_live  and look"
+        )
+        yield Finding(WARNING, "jobs_live", text, advice)
+    else:
+        yield Finding(OK, "jobs_live", text)
+    if table.unlogged:
+        text = f"a crash of the server would empty {', '.join(table.unlogged)}"
+        yield Finding(WARNING, "unlogged", text, f"alter table {table.unlogged[0]} set logged")
+
+
+def holders(session: Session) -> Iterator[Finding]:
+    """Look for what holds vacuum back."""
+    facts = session.run(operations.server())
+    found = session.run(operations.vacuum_holders())
+    yield from judge_holders(found, sees_all=facts.sees_all)
+
+
+def judge_holders(found: list[VacuumHolder], *, sees_all: bool) -> Iterator[Finding]:
+    """Judge open transactions, prepared ones and replication slots."""
+    worst = [holder for holder in found if _is_long(holder)]
+    for holder in worst:
+        span = formats.age(holder.seconds) or f"{holder.transactions or 0:,} transactions"
+        advice = {
+            "transaction": f"end it: select pg_terminate_backend({holder.name})",
+            "prepared transaction": f"end it: rollback prepared '{holder.name}', or commit it",
+        }.get(
+            holder.kind,
+            f"let its reader go on, or: select pg_drop_replication_slot('{holder.name}')",
+        )
+        detail = " ".join(holder.detail.split())
+        text = f"held back for {span} by {holder.kind} {holder.name} ({detail})"
+        yield Finding(WARNING, "vacuum", text, advice)
+    if not worst:
+        oldest = max((h.seconds for h in found if h.seconds is not None), default=None)
+        text = f"the oldest transaction is {formats.age(oldest)} old" if oldest else "nothing"
+        yield Finding(
+            OK, "vacuum", f"{text}, so it is not held back" if oldest else "not held back"
+        )
+    if not sees_all:
+        text = "this role sees its own transactions only"
+        yield Finding(
+            WARNING, "vacuum", text, "grant pg_read_all_stats to it, to see who holds vacuum back"
+        )
+
+
+def _is_long(holder: VacuumHolder) -> bool:
+    if holder.seconds is None:
+        return (holder.transactions or 0) > OLD_SLOT
+    return holder.seconds > LONG_TRANSACTION
+
+
+# ── work ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def workers(session: Session) -> Iterator[Finding]:
+    """Judge the workers' leases."""
+    yield from judge_workers(session.run(operations.workers()))
+
+
+def judge_workers(rows: list[WorkerRow]) -> Iterator[Finding]:
+    """Judge who is alive."""
+    lost = [row for row in rows if not row.alive]
+    for row in lost:
+        who = f"{row.name} (pid {row.pid} on {row.hostname})"
+        text = f"{who} has been silent for {formats.age(row.silent_for)}"
+        advice = "its lease is over; its jobs run elsewhere as soon as another worker lives"
+        yield Finding(WARNING, "workers", text, advice)
+    live = len(rows) - len(lost)
+    if live:
+        yield Finding(OK, "workers", f"{formats.plural(live, 'worker')} alive")
+    else:
+        yield Finding(WARNING, "workers", "none is alive", "start one: pgq worker -A …")
+
+
+def tasks(session: Session) -> Iterator[Finding]:
+    """Look for jobs that no live worker can claim, and for paused queues."""
+    stuck = session.run(operations.unclaimable())
+    for queue, task, number, _ in stuck[:MOST_TASKS]:
+        what = f"{formats.plural(number, 'job')} of {task} in queue {queue}"
+        text = f"{what}: no live worker can run {'it' if number == 1 else 'them'}"
+        advice = "start a worker whose application knows the task, with that queue among its -Q"
+        yield Finding(WARNING, "tasks", text, advice)
+    if len(stuck) > MOST_TASKS:
+        yield Finding(WARNING, "tasks", f"and {len(stuck) - MOST_TASKS} more tasks like these")
+    if not stuck:
+        yield Finding(OK, "tasks", "no job waits that no live worker could run")
+    for row in session.run(operations.queues()):
+        if row.paused and row.ready:
+            text = f"{row.queue} is paused, and {formats.plural(row.ready, 'job')} wait in it"
+            yield Finding(WARNING, "queues", text, f"pgq queues resume {row.queue}")
+
+
+def gates(session: Session) -> Iterator[Finding]:
+    """Look for sleepers' locks that outlive their workers; a worker just stopping is no case."""
+    left = session.run(operations.orphaned_gates())
+    if left:
+        time.sleep(GATE_PATIENCE)
+        still = set(session.run(operations.orphaned_gates()))
+        left = [row for row in left if row in still]
+    for queue, pid, application in left:
+        who = f"server process {pid} ({application or 'no name'})"
+        text = f"{who} says that a worker of queue {queue} sleeps, but there is none"
+        advice = f"it makes enqueueing slower; end it: select pg_terminate_backend({pid})"
+        yield Finding(WARNING, "gates", text, advice)
+    if not left:
+        yield Finding(OK, "gates", "no lock was left behind")
+
+
+CHECKS: tuple[tuple[Callable[[Session], Iterator[Finding]], str], ...] = (
+    (server, "server"),
+    (latency, "latency"),
+    (schema, "schema"),
+    (pooler, "pooler"),
+    (history, "partitions"),
+    (hot_table, "jobs_live"),
+    (holders, "vacuum"),
+    (workers, "workers"),
+    (tasks, "tasks"),
+    (gates, "gates"),
+)

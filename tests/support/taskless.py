@@ -1,0 +1,5 @@
+"""An application that forgot its tasks."""
+
+from pgqueue import PgQueue
+
+app = PgQueue("taskless")

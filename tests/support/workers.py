@@ -1,0 +1,63 @@
+"""Real workers: `pgq worker` as a process, watched through its log and its row."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from support.waiting import wait_for
+
+TESTS = Path(__file__).parent.parent
+PATIENCE = 30.0
+
+
+class Worker:
+    """A `pgq worker` on one database."""
+
+    def __init__(self, dsn: str, log: Path, *options: str, app: str = "support.tasks") -> None:
+        self._log = log
+        environment = {**os.environ, "PGQUEUE_DSN": dsn, "PYTHONPATH": str(TESTS)}
+        command = [sys.executable, "-m", "pgqueue.cli", "worker", "-A", app, *options]
+        with log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                command, env=environment, stdout=stderr, stderr=stderr, cwd=TESTS
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def logged(self, pattern: str, times: int = 1) -> list[str]:
+        """Wait until the log has so many lines that match; return them."""
+
+        def found():
+            lines = [line for line in self.log.splitlines() if re.search(pattern, line)]
+            return lines if len(lines) >= times else None
+
+        return wait_for(found, f"{pattern!r} in\n{self.log}", PATIENCE)
+
+    def ready(self) -> Worker:
+        """Wait until it works, and hears notifications."""
+        self.logged("is ready")
+        return self
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        """Wait until the process has ended; return its exit status."""
+        return self.process.wait(timeout=PATIENCE)
+
+    def stop(self) -> int:
+        self.signal(signal.SIGTERM)
+        return self.ended()
+
+    def destroy(self) -> None:
+        """Leave nothing of it."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()

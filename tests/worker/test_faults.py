@@ -1,0 +1,132 @@
+"""Processes that die and connections that break: the job runs again, or says why not."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from pgqueue import TaskFailed, operations
+
+WAIT = 30
+
+
+def test_a_task_that_kills_its_process_fails_after_three_crashes(worker, send, app):
+    result = send("die", max_retries=5)
+    with pytest.raises(TaskFailed, match="killed by SIGKILL") as caught:
+        result.get(WAIT)
+    assert caught.value.type == "WorkerLost"
+    job = result.job()
+    assert job.crashes == 3
+    attempts = app.run(operations.attempts(result.id))
+    assert len(attempts) == 3
+    assert {a.error for a in attempts} == {job.error}
+
+
+def test_the_worker_goes_on_after_its_process_died(worker, send):
+    with pytest.raises(TaskFailed):
+        send("die").get(WAIT)
+    assert send("add", 1, 2).get(WAIT) == 3
+
+
+def test_a_job_in_a_killed_process_runs_again_uncharged(worker, send, lock, until):
+    held = lock(1)
+    pid = send("who").get(WAIT)
+    result = send("hold", 1)
+    until(lambda: result.state == "STARTED")
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: (result.job().claim, result.state) == (2, "STARTED"), "the second run")
+    held.free()
+    assert result.get(WAIT) == 1
+    job = result.job()
+    assert (job.attempt, job.crashes) == (1, 1)
+
+
+def test_children_end_when_their_supervisor_is_killed(worker, send, until):
+    pid = send("who").get(WAIT)
+    worker.signal(signal.SIGKILL)
+    worker.ended()
+    until(lambda: not _exists(pid), "the child to end")
+
+
+def test_jobs_of_a_killed_worker_run_again_once_its_lease_is_over(
+    start_worker, send, lock, until, connection
+):
+    held = lock(1)
+    first = start_worker().ready()
+    result = send("hold", 1)
+    until(lambda: result.state == "STARTED")
+    first.signal(signal.SIGKILL)
+    first.ended()
+    start_worker().ready()
+    job = result.job()
+    assert (job.state, job.claim) == ("running", 1), "not before the lease is over"
+    connection.execute(
+        "update pgqueue.workers set expires_at = pgqueue.now() where id = %s", [job.worker_id]
+    )
+    until(lambda: (result.job().claim, result.state) == (2, "STARTED"), "the second run")
+    held.free()
+    assert result.get(WAIT) == 1
+    assert result.job().crashes == 1
+
+
+def test_a_worker_that_was_declared_lost_registers_anew_and_goes_on(worker, send, app, connection):
+    connection.execute("update pgqueue.workers set stopped_at = pgqueue.now()")
+    app.run(operations.ping())
+    worker.logged("registering anew")
+    assert send("add", 1, 2).get(WAIT) == 3
+
+
+def test_a_worker_without_a_lease_claims_nothing(worker, send, connection):
+    connection.execute("update pgqueue.workers set stopped_at = pgqueue.now()")
+    result = send("add", 1, 2)
+    worker.logged("registering anew")  # at the next heartbeat
+    assert result.get(WAIT) == 3
+    ids = "select id from pgqueue.workers where stopped_at is null"
+    assert result.job().worker_id == connection.execute(ids).fetchone()[0]
+
+
+def test_terminated_connections_are_made_again_and_no_job_is_lost(worker, send, connection, lock):
+    held = lock(1)
+    running = send("hold", 1)
+    results = [send("add", n, n) for n in range(200)]
+    for _ in range(3):
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name like 'pgqueue %%'"
+        )
+        results.append(send("add", 0, 0))
+        results[-1].get(WAIT)
+    assert [r.get(WAIT) for r in results[:200]] == [2 * n for n in range(200)]
+    worker.logged("connected to PostgreSQL again")
+    held.free()
+    assert running.get(WAIT) == 1
+    assert {(r.job().attempt, r.job().crashes) for r in results} == {(1, 0)}
+    assert "refused" not in worker.log, "no job ran twice"
+    assert worker.process.poll() is None
+
+
+def test_a_revoked_running_job_ends_its_attempt_and_is_not_tried_again(worker, send, lock, until):
+    held = lock(1)
+    result = send("hold_and_fail", 1, max_retries=5)
+    until(lambda: result.state == "STARTED")
+    assert result.revoke()
+    held.free()
+    until(lambda: result.state == "REVOKED")
+    assert result.job().attempt == 1
+
+
+def test_a_revoked_waiting_job_never_runs(worker, send, log_table):
+    result = send("log", "never", countdown=3600)
+    assert result.revoke()
+    assert result.state == "REVOKED"
+    assert log_table() == []
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,70 @@
+"""A worker that cannot begin says what is wrong and what to do, and ends with status 1."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from support.workers import Worker
+
+WAIT = 30
+
+
+def refusal(worker) -> str:
+    assert worker.ended() == 1
+    assert "Traceback" not in worker.log or "cannot be loaded" in worker.log
+    return worker.log
+
+
+def test_no_such_module(start_worker):
+    log = refusal(start_worker(app="support.nothing"))
+    assert "there is no module 'support.nothing'" in log
+
+
+def test_no_application_in_the_module(start_worker):
+    assert "has no PgQueue named 'app'" in refusal(start_worker(app="support.waiting"))
+
+
+def test_a_module_that_raises_shows_where(start_worker):
+    log = refusal(start_worker(app="support.broken"))
+    assert "ZeroDivisionError" in log
+    assert "broken.py" in log
+
+
+def test_an_application_without_tasks(start_worker):
+    assert "no task is registered" in refusal(start_worker(app="support.taskless"))
+
+
+def test_a_database_that_was_not_migrated(empty_database, tmp_path):
+    worker = Worker(empty_database, tmp_path / "log")
+    assert "run 'pgq migrate'" in refusal(worker)
+
+
+def test_a_database_that_cannot_be_reached(tmp_path):
+    worker = Worker("postgresql://me:secret@127.0.0.1:1/none", tmp_path / "log")
+    log = refusal(worker)
+    assert "no connection to postgresql://me:***@127.0.0.1:1/none" in log
+    assert "secret" not in log
+
+
+@pytest.mark.parametrize("style", ["human", "json"])
+def test_log_lines_are_one_event_each(start_worker, send, style):
+    worker = start_worker("--log-format", style).ready()
+    with pytest.raises(Exception, match="route"):
+        send("stubborn", max_retries=0).get(WAIT)
+    (line,) = worker.logged(r"stubborn.*failed")
+    if style == "json":
+        event = json.loads(line)
+        assert (event["level"], event["task"], event["attempt"]) == ("error", "stubborn", 1)
+    else:
+        assert r"no\nroute" in line
+
+
+def test_two_workers_share_the_work_and_each_job_runs_once(start_worker, send, log_table):
+    for _ in range(2):
+        start_worker()
+    results = [send("log", str(n)) for n in range(300)]
+    for result in results:
+        result.get(WAIT)
+    assert sorted(log_table(), key=int) == [str(n) for n in range(300)]
