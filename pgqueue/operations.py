@@ -32,6 +32,8 @@ class NewJob:
     expires_in: float | None = None
     headers: str | None = None
     notify: bool = True
+    #: Whether the id is the caller's own choice, and may have been used before.
+    chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +238,7 @@ class VacuumHolder:
 
 
 def enqueue(job: NewJob) -> Query[bool]:
-    """Insert a job; False if one with its id is live already."""
+    """Insert a job; False if there is one with its id."""
     params = {
         "id": job.id,
         "queue": job.queue,
@@ -251,6 +253,7 @@ def enqueue(job: NewJob) -> Query[bool]:
         "kwargs": job.kwargs,
         "headers": job.headers,
         "notify": job.notify,
+        "chosen": job.chosen,
     }
     return Query("enqueue", params, bool)
 

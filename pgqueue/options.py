@@ -12,7 +12,7 @@ from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.operations import NewJob
-from pgqueue.retry import RetryPolicy
+from pgqueue.retry import MAX_DELAY, MAX_RETRIES, RetryPolicy, is_retry_limit
 
 MAX_NAME_BYTES = 200
 
@@ -68,7 +68,7 @@ def checked_options(options: TaskOptions) -> dict[str, Any]:
     policy_names = RetryPolicy.__dataclass_fields__.keys()
     policy: dict[str, Any] = {k: v for k, v in options.items() if k in policy_names}
     for name in ("autoretry_for", "dont_autoretry_for"):
-        if name in policy:
+        if isinstance(policy.get(name), list):
             policy[name] = tuple(policy[name])
     others = {k: v for k, v in options.items() if k not in policy_names}
     return {**others, "policy": RetryPolicy(**policy)}
@@ -90,22 +90,26 @@ def new_job(
     expires = options.get("expires")
     absolute = isinstance(expires, datetime)
     headers = options.get("headers")
-    if options.get("countdown") is not None and options.get("eta") is not None:
+    if not isinstance(headers, Mapping | None):
+        raise InvalidOption(f"headers={headers!r}: give a dict")
+    countdown, eta = options.get("countdown"), options.get("eta")
+    if countdown is not None and eta is not None:
         raise InvalidOption("countdown= and eta= say the same thing: give one of them")
     return NewJob(
-        id=job_id(options["task_id"]) if options.get("task_id") else uuid7(),
+        id=uuid7() if options.get("task_id") is None else job_id(options["task_id"]),
         task=checked_name("task", task),
         args=encode(list(args), at="args"),
         kwargs=encode(dict(kwargs), at="kwargs"),
         queue=checked_name("queue", options.get("queue", "default")),
         priority=checked_priority(options.get("priority", 0)),
         max_attempts=_attempts(options.get("max_retries")),
-        countdown=_seconds("countdown", options.get("countdown") or 0.0),
-        eta=_moment("eta", options.get("eta")),
-        expires=_moment("expires", expires) if absolute else None,
-        expires_in=None if absolute or expires is None else _seconds("expires", expires),
+        countdown=0.0 if countdown is None else checked_seconds("countdown", countdown),
+        eta=None if eta is None else checked_moment("eta", eta),
+        expires=checked_moment("expires", expires) if absolute else None,
+        expires_in=None if absolute or expires is None else checked_seconds("expires", expires),
         headers=None if not headers else encode(dict(headers), at="headers"),
         notify=bool(options.get("notify", True)),
+        chosen=options.get("task_id") is not None,
     )
 
 
@@ -131,6 +135,25 @@ def checked_priority(value: object) -> int:
     return int(value)
 
 
+def checked_seconds(name: str, value: object) -> float:
+    """Return a span of time in seconds; refuse what is none, or longer than a thousand years."""
+    if isinstance(value, (int, float)) and abs(value) <= MAX_DELAY:
+        return float(value)
+    raise InvalidOption(f"{name}={value!r}: give a number of seconds")
+
+
+def checked_moment(name: str, value: object) -> datetime:
+    """Return a point in time; refuse what is none, or has no time zone."""
+    if not isinstance(value, datetime):
+        raise InvalidOption(f"{name}={value!r}: give a datetime")
+    if value.utcoffset() is None:
+        raise InvalidOption(
+            f"{name}={value!r} has no time zone: give an aware datetime, such as "
+            "datetime.now(timezone.utc)"
+        )
+    return value
+
+
 def _refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place: str) -> None:
     for name in sorted(options.keys() - known.keys()):
         near = get_close_matches(name, known, n=1)
@@ -141,26 +164,8 @@ def _refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place:
 def _attempts(max_retries: object) -> int | None:
     if max_retries is None:
         return None
-    if not isinstance(max_retries, int) or not 0 <= max_retries <= 32_766:  # noqa: PLR2004 (smallint)
-        raise InvalidOption(f"max_retries={max_retries!r}: give 0 to 32766, or None for ever")
-    return max_retries + 1
-
-
-def _seconds(name: str, value: object) -> float:
-    # The upper bound is a thousand years, which PostgreSQL's timestamps hold.
-    if isinstance(value, (int, float)) and abs(value) <= 1000 * 366 * 86400.0:
-        return float(value)
-    raise InvalidOption(f"{name}={value!r}: give a number of seconds")
-
-
-def _moment(name: str, value: object) -> datetime | None:
-    if value is None:
-        return None
-    if not isinstance(value, datetime):
-        raise InvalidOption(f"{name}={value!r}: give a datetime")
-    if value.utcoffset() is None:
+    if not isinstance(max_retries, int) or not is_retry_limit(max_retries):
         raise InvalidOption(
-            f"{name}={value!r} has no time zone: give an aware datetime, such as "
-            "datetime.now(timezone.utc)"
+            f"max_retries={max_retries!r}: give 0 to {MAX_RETRIES}, or None for ever"
         )
-    return value
+    return max_retries + 1

@@ -9,6 +9,9 @@ from pgqueue.errors import ConfigurationError
 
 Exceptions = tuple[type[BaseException], ...]
 
+MAX_RETRIES = 32_766  # attempts are a smallint
+MAX_DELAY = 1000 * 366 * 86400.0  # a thousand years, in seconds: Python's datetime ends soon after
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -28,15 +31,23 @@ class RetryPolicy:
     retry_jitter: bool = True
 
     def __post_init__(self) -> None:
-        if self.max_retries is not None and self.max_retries < 0:
-            raise ConfigurationError(f"max_retries={self.max_retries}: give 0 or more, or None")
+        if not is_retry_limit(self.max_retries):
+            raise ConfigurationError(
+                f"max_retries={self.max_retries!r}: give 0 to {MAX_RETRIES}, or None for ever"
+            )
         for name in ("default_retry_delay", "retry_backoff", "retry_backoff_max"):
-            if not float(getattr(self, name)) >= 0:
-                raise ConfigurationError(f"{name}={getattr(self, name)!r}: give 0 or more seconds")
+            seconds = getattr(self, name)
+            if not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_DELAY:
+                raise ConfigurationError(f"{name}={seconds!r}: give a number of seconds, 0 or more")
         for name in ("autoretry_for", "dont_autoretry_for"):
             classes = getattr(self, name)
-            if not all(isinstance(c, type) and issubclass(c, BaseException) for c in classes):
+            if not isinstance(classes, tuple) or not all(map(_is_exception, classes)):
                 raise ConfigurationError(f"{name}={classes!r}: give a tuple of exception classes")
+
+
+def is_retry_limit(value: object) -> bool:
+    """Return whether a value can be `max_retries`."""
+    return value is None or (isinstance(value, int) and 0 <= value <= MAX_RETRIES)
 
 
 def may_retry(max_retries: int | None, retries: int) -> bool:
@@ -66,3 +77,7 @@ def automatic_delay(policy: RetryPolicy, retries: int) -> float:
     doublings = min(retries, 63)  # past that the maximum rules anyway, and floats stay finite
     ceiling = min(policy.retry_backoff_max, float(policy.retry_backoff) * 2.0**doublings)
     return random.uniform(0.0, ceiling) if policy.retry_jitter else ceiling  # noqa: S311 (not a secret)
+
+
+def _is_exception(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import update_wrapper
 from pathlib import Path
-from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, Unpack
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    NoReturn,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Unpack,
+    cast,
+    overload,
+)
 
 from pgqueue import operations
 from pgqueue.codec import encode
@@ -21,7 +32,14 @@ from pgqueue.errors import (
     UsageError,
 )
 from pgqueue.operations import Finished, NewJob
-from pgqueue.options import Options, checked_name, checked_priority, new_job
+from pgqueue.options import (
+    Options,
+    checked_moment,
+    checked_name,
+    checked_priority,
+    checked_seconds,
+    new_job,
+)
 from pgqueue.query import Query
 from pgqueue.request import Request, current
 from pgqueue.result import AsyncResult, ResultSource
@@ -55,11 +73,11 @@ class Task(Generic[P, R]):
         self.bind = bind
         self.queue = checked_name("queue", queue)
         self.priority = checked_priority(priority)
-        self.expires = expires
+        self.expires = None if expires is None else checked_seconds("expires", expires)
         self.policy = policy or RetryPolicy()
         self.is_async = inspect.iscoroutinefunction(function)
         self._signature = _signature(function, bind)
-        update_wrapper(self, function)
+        update_wrapper(self, function, updated=())  # its attributes would take the place of ours
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function here and now, without a job."""
@@ -187,8 +205,10 @@ class Task(Generic[P, R]):
                 f"{self.name}[{request.id}] was tried {request.attempt} times"
             )
         if eta is not None:
-            countdown = (eta - datetime.now(UTC)).total_seconds()
-        delay = self.policy.default_retry_delay if countdown is None else countdown
+            countdown = (checked_moment("eta", eta) - datetime.now(UTC)).total_seconds()
+        delay = self.policy.default_retry_delay
+        if countdown is not None:
+            delay = checked_seconds("countdown", countdown)
         raise Retry(exc=exc, countdown=max(0.0, delay)) from exc
 
     def set_result(self, value: Any) -> None:
@@ -244,6 +264,36 @@ class Task(Generic[P, R]):
         return self.database
 
 
+class AsyncTask(Task[P, R]):
+    """A task whose function is `async def`: a call returns a coroutine, a job's result is R."""
+
+    def __call__(  # type: ignore[override] # (what to do with a task, one asks of its class)
+        self, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]:
+        """Return the function's coroutine, without a job."""
+        return cast(Coroutine[Any, Any, R], super().__call__(*args, **kwargs))
+
+
+class Decorator(Protocol):
+    """What `@app.task(...)` with options is."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R]: ...
+
+
+class BoundDecorator(Protocol):
+    """What `@app.task(bind=True)` is: it takes the function's first parameter away."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /
+    ) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], R], /) -> Task[P, R]: ...
+
+
 class Call(Generic[P, R]):
     """A task with a connection and options; made by `Task.using`."""
 
@@ -262,10 +312,14 @@ class Call(Generic[P, R]):
 
 
 def _module_name(function: Callable[..., Any]) -> str:
-    if function.__module__ != "__main__":
+    if function.__module__ not in ("__main__", "__mp_main__"):
         return function.__module__
-    # A task keeps its name whether its module is run or imported.
-    file = getattr(sys.modules["__main__"], "__file__", None)
+    # A task keeps its name whether its module is imported, run (by name or by file), or made the
+    # main module of a process that multiprocessing spawns.
+    main = sys.modules[function.__module__]
+    if spec := getattr(main, "__spec__", None):
+        return str(spec.name)
+    file = getattr(main, "__file__", None)
     return Path(file).stem if file else "__main__"
 
 

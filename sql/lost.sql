@@ -2,7 +2,9 @@
 --
 -- By the lease alone, never by how long a job has been running. A worker that is claiming at this
 -- instant holds its row and is passed over. One that was only frozen finds its row stopped, its
--- writes refused, and registers anew. The scan of jobs_live happens only when somebody died.
+-- writes refused, and registers anew. The scan of jobs_live happens only when somebody died, and
+-- after the worker's row is locked: a claim that was committed since this statement began, which
+-- its own snapshot does not show, would else run under a stopped worker for ever.
 with dead as materialized (
     select w.id, w.name
     from pgqueue.workers w
@@ -16,7 +18,6 @@ with dead as materialized (
     returning w.id
 )
 select j.id::text, j.claim, d.id, d.name
-from dead d
-join stopped s on s.id = d.id
-join pgqueue.jobs_live j on j.worker_id = d.id and j.state = 'running'
+from pgqueue.running_jobs(array(select s.id from stopped s)) j
+join dead d on d.id = j.worker_id
 order by j.id

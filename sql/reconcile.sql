@@ -1,9 +1,19 @@
 -- running -> queued, uncharged, for jobs that a worker is said to run and does not know: their
 -- claim was committed, but its answer was lost with the connection. Asked after every reconnect
 -- and after a heartbeat, which waits for a claim that is still under way on the old connection.
+--
+-- Rows are locked in order of id, because a batch may still be finishing on that connection.
+with unknown as materialized (
+    select j.id
+    from pgqueue.jobs_live j
+    where j.worker_id = %(worker_id)s::bigint
+      and j.state = 'running'
+      and not exists (select from unnest(%(ids)s::uuid[]) as k (id) where k.id = j.id)
+    order by j.id
+    for update of j
+)
 update pgqueue.jobs_live j
 set state = 'queued', attempt = j.attempt - 1
-where j.worker_id = %(worker_id)s::bigint
-  and j.state = 'running'
-  and not exists (select from unnest(%(ids)s::uuid[]) as k (id) where k.id = j.id)
+from unknown u
+where j.id = u.id
 returning j.id::text

@@ -88,7 +88,9 @@ def connect(database):
     opened = []
 
     def connect(**options):
-        opened.append(psycopg.connect(database, **{"autocommit": True, **options}))
+        # A test that waits for itself fails instead of hanging.
+        defaults = {"autocommit": True, "options": "-c lock_timeout=20s"}
+        opened.append(psycopg.connect(database, **{**defaults, **options}))
         return opened[-1]
 
     yield connect

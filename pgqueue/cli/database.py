@@ -99,6 +99,10 @@ class Target:
 @contextmanager
 def connect(dsn: str) -> Iterator[SyncConnection]:
     """Open a connection for a person's questions; an error says to where, without the password."""
+    if re.match(r"\w+://[^/?]*@[^/?]*@", dsn):
+        raise ConfigurationError(
+            "the connection string has two '@' before the database: in a password write %40 for one"
+        )
     with ExitStack() as stack:
         try:
             given = connection_string(dsn, application_name="pgq")

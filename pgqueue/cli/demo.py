@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
+import psycopg
 
 from pgqueue.cli import tables
 from pgqueue.cli.formats import plural
@@ -24,13 +27,12 @@ from pgqueue.demo import place, queries, run, worker
 from pgqueue.demo.enqueueing import ROLLED_BACK_EVERY
 from pgqueue.demo.folder import Found
 from pgqueue.demo.place import Connection, Place
+from pgqueue.demo.progress import Progress, ProgressLine
 from pgqueue.demo.queries import Answer
-from pgqueue.demo.run import Progress
 from pgqueue.demo.worker import Worker
 from pgqueue.worker.logs import printable
 
 INTERRUPTED = 130  # as a shell says it
-PLAIN_INTERVAL = 2.0  # seconds between lines where a line cannot be written over
 
 EXPLANATION = f"""
 Each file is one transaction, and every {ROLLED_BACK_EVERY}th of them is rolled back on purpose:
@@ -61,10 +63,10 @@ Each job writes its results in the very commit that finishes it: see pgqueue/dem
     help="How many jobs run at once.  [default: two per processor, at most 8]",
 )
 def demo(folder: Path | None, dsn: str | None, limit: int | None, concurrency: int | None) -> None:
-    """Analyse a folder of Python files, a job for each, and prove what pgqueue promises.
+    """Analyse a folder of Python files, and prove what pgqueue promises.
 
-    FOLDER is read, never changed; without one it is the standard library. Hidden folders and
-    site-packages in it are passed over.
+    Every file is a job. FOLDER is read, never changed; without one it is the standard library.
+    Hidden folders and site-packages in it are passed over.
 
     Without --dsn or PGQUEUE_DSN this starts a PostgreSQL of its own, whose data stay in
     .pgqueue/postgres. It makes the schemas pgqueue and pgqueue_demo, runs a worker, enqueues, and
@@ -72,6 +74,7 @@ def demo(folder: Path | None, dsn: str | None, limit: int | None, concurrency: i
 
     The exit code is 0 if every promise held, 1 if not. Ctrl-C stops whatever was started.
     """
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # Ctrl-C breaks connections: no news
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -85,7 +88,7 @@ def demo(folder: Path | None, dsn: str | None, limit: int | None, concurrency: i
 def _demonstrate(found: Found, dsn: str | None, concurrency: int | None) -> bool:
     """Run the demo; returns whether every promise held."""
     if place.needs_server(dsn):
-        click.echo(click.style("starting a PostgreSQL of its own …", dim=True))
+        click.echo(click.style("starting this directory's own PostgreSQL …", dim=True))
     with place.opened(dsn) as here, place.connected(here) as connection:
         applied = place.prepare(connection)
         number = run.begin(connection, found.folder)
@@ -97,41 +100,14 @@ def _demonstrate(found: Found, dsn: str | None, concurrency: int | None) -> bool
             line.end()
         except KeyboardInterrupt:
             line.end()
-            _say_what_is_left(connection, number)
+            _cancel(connection, number)
             raise
         _say_how_it_went(last)
         for answer in queries.report(connection, number):
             _show_answer(answer)
         kept = _show_proofs(queries.proofs(connection, number))
-        _say_how_to_go_on(here, dsn, queries.a_failed_job(connection, number))
+        _say_how_to_go_on(here, dsn, queries.value(connection, "a_failed_job", number))
         return kept
-
-
-class ProgressLine:
-    """One line that is written over in a terminal; elsewhere a new one every now and then."""
-
-    def __init__(self) -> None:
-        self._live = sys.stdout.isatty()
-        self._next = time.monotonic() + PLAIN_INTERVAL
-        self._text = ""
-
-    def show(self, p: Progress) -> None:
-        """Show how far the run is."""
-        self._text = (
-            f"  enqueued {p.enqueued:,}   waiting {p.waiting:,}   running {p.running:,}   "
-            f"succeeded {p.succeeded:,}   failed {p.failed:,}   {p.per_second:,.0f} jobs/s"
-        )
-        if self._live:
-            click.echo(f"\r\x1b[K{tables.cut(self._text, tables.width())}", nl=False)
-        elif time.monotonic() >= self._next:
-            self._next += PLAIN_INTERVAL
-            self.end()
-
-    def end(self) -> None:
-        """Leave the line as it is."""
-        if self._text:
-            click.echo("" if self._live else self._text)
-        self._text = ""
 
 
 def _introduce(
@@ -145,6 +121,8 @@ def _introduce(
         "worker": servant.command,
         "folder": f"{printable(str(found.folder))}: {plural(len(found.files), 'Python file')}",
     }
+    if left := queries.value(connection, "left_over", number):
+        facts["first"] = f"{plural(left, 'job')} of earlier runs, which were killed"
     if found.skipped:
         facts["skipped"] = f"{plural(found.skipped, 'name')} that cannot be read or are not UTF-8"
     click.echo(_bold(f"pgqueue demo, run {number}"))
@@ -156,15 +134,17 @@ def _introduce(
 def _say_how_it_went(last: Progress) -> None:
     transactions = plural(last.enqueued + last.rolled_back, "transaction")
     click.echo(
-        f"  {transactions} in {last.seconds:.1f} s: {last.enqueued:,} committed, each with its job, "
-        f"and {last.rolled_back:,} rolled back"
+        f"  {transactions}: {last.enqueued:,} committed a row and its job, {last.rolled_back:,} rolled "
+        f"both back; all done in {last.seconds:.1f} s"
     )
 
 
-def _say_what_is_left(connection: Connection, number: int) -> None:
-    states = queries.states(connection, number)
-    left = sum(states.get(state, 0) for state in ("waiting", "queued", "running"))
-    click.echo(f"Stopped. {plural(left, 'job')} of run {number} wait for the next `pgq demo`.")
+def _cancel(connection: Connection, number: int) -> None:
+    said = "Stopped."
+    with suppress(psycopg.Error):  # a second Ctrl-C may have broken the connection
+        rest = plural(queries.value(connection, "cancel", number), "job")
+        said = f"Stopped; the {rest} of run {number} that had not ended are cancelled."
+    click.echo(said)
 
 
 def _show_answer(answer: Answer) -> None:
@@ -201,17 +181,31 @@ def _show_proofs(answers: Sequence[Answer]) -> bool:
     return kept
 
 
-def _say_how_to_go_on(here: Place, dsn: str | None, failed: str | None) -> None:
+def _say_how_to_go_on(here: Place, dsn: str | None, failed: UUID | None) -> None:
     pgq, at = _program(), " --embedded" if here.directory else ""
-    commands = [f"status{at}", f"jobs list --state failed{at}"]
-    if failed:
-        commands.append(f"jobs show {failed}{at}")
     click.echo()
-    click.echo(_bold("Go on looking"))
+    click.echo(_bold("Go on"))
     if dsn:
-        click.echo("  (with PGQUEUE_DSN set to your --dsn)")
+        secret = hide_password(dsn) != dsn
+        export = [] if secret else [f"export PGQUEUE_DSN={shlex.quote(dsn)}"]
+        _show_commands("PGQUEUE_DSN has to be what you gave as --dsn", *export)
+    looks = [f"{pgq} status{at}", f"{pgq} jobs list --state failed{at}"]
+    if failed:
+        looks.append(f"{pgq} jobs show {failed}{at}")
+    _show_commands("how things stand, what failed, and why", *looks)
+    psql = place.psql(here)
+    if here.directory:
+        up, down = f"{pgq} up --detach", f"{pgq} down"
+        _show_commands("your own questions", *filter(None, (up, psql, down)))
+    elif psql:
+        removal = f"{psql} -c 'drop schema pgqueue_demo cascade'"
+        _show_commands("your own questions, and the end of the demo's tables", psql, removal)
+
+
+def _show_commands(about: str, *commands: str) -> None:
+    click.echo(click.style(f"  # {about}", dim=True))
     for command in commands:
-        click.echo(f"  {pgq} {command}")
+        click.echo(f"  {command}")
 
 
 def _program() -> str:

@@ -119,7 +119,7 @@ def _tries(job: JobRow) -> str:
 
 
 def _note(job: JobRow, now: datetime) -> str | None:
-    if job.error:
+    if job.error and job.error != job.state:
         return job.error
     if job.state == "queued" and job.run_at > now:
         return f"due {formats.since(job.run_at, now)}"

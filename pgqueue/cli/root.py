@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,7 @@ from pgqueue.errors import PgQueueError
 #: sentence, so that `pgq --help` need not import it.
 COMMANDS = {
     "Run": {
+        "demo": ("demo", "Analyse a folder of Python files, and prove what pgqueue promises."),
         "worker": ("worker", "Run jobs until told to stop."),
         "up": ("up", "Start a PostgreSQL that belongs to this directory."),
         "down": ("up", "Stop the PostgreSQL that belongs to this directory."),
@@ -60,6 +62,17 @@ class Root(click.Group):
                 command: click.Command = getattr(module, cmd_name)
                 return command
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; one that is not there may be misspelt."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise click.UsageError(error.message + hint, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section."""

@@ -41,10 +41,11 @@ def up(detach: bool, schema: str) -> None:
     if not detach:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stopped.set())
-    with embedded.start(directory, keep_running=detach) as server:
+    with embedded.start(directory) as server:
         migrate_embedded(server.dsn, schema)
         _introduce(server.dsn, directory, detach=detach)
-        if detach:
+        if detach:  # only now: one that cannot be used is not to be left behind
+            embedded.start(directory, keep_running=True).stop()
             return
         while not stopped.wait(LOOK):
             if embedded.running_dsn(directory) is None:

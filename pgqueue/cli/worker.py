@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,7 +130,9 @@ def worker(
         try:
             asyncio.run(run_worker(options))
         except ConfigurationError as error:
-            raise _without_our_traceback(error) from error
+            if "cannot be loaded" in str(error):
+                introduce(project, os.environ)  # which tells better why
+            raise
 
 
 def _worker_name(given: str | None) -> str:
@@ -178,9 +179,3 @@ def _use_running(project: Project) -> None:
         said = introduce(project, os.environ)
         if said.dsn == running:
             migrate_embedded(running, said.schema)
-
-
-def _without_our_traceback(error: ConfigurationError) -> ConfigurationError:
-    """Drop the traceback that a child sends along, where the error is one that explains itself."""
-    ours = re.search(r"^pgqueue\.errors\.\w+: ", str(error), re.MULTILINE)
-    return ConfigurationError(str(error)[ours.end() :]) if ours else error

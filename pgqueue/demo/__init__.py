@@ -1,5 +1,5 @@
-"""`pgq demo`: a small application on pgqueue, and the run that shows what it promises.
+"""`pgq demo`: a small application on pgqueue, and a run that shows what pgqueue promises.
 
-Read `app.py` first, which is what a user of pgqueue writes; then `enqueueing.py`, which calls it,
-and `sql/`, which asks what became of it. `run.py` puts them together, `pgqueue/cli/demo.py` shows it.
+Read `app.py` first, which is what users of pgqueue write; then `enqueueing.py`, which calls it;
+then `sql/`, which asks what came of it. `run.py` is one run, `pgqueue/cli/demo.py` shows it.
 """

@@ -25,6 +25,7 @@ values
 
 
 @app.task(
+    name="demo.analyse",
     bind=True,
     queue="demo",
     autoretry_for=(SyntaxError, ValueError, OSError),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -94,3 +96,16 @@ def prepare(connection: Connection) -> int:
             f"and {connection.info.user!r} may not in {connection.info.dbname!r}"
         ) from error
     return len(applied)
+
+
+def psql(place: Place) -> str | None:
+    """Return a command for a shell that opens psql on the database, None if there is no psql."""
+    program = "psql"
+    if not shutil.which(program):
+        try:  # who has no PostgreSQL has the psql that the embedded one brought along
+            program = str(embedded._program(program))  # noqa: SLF001 (the only way to it)
+        except ConfigurationError:
+            return None
+    # The DSN of a database that was named may hold a password.
+    dsn = shlex.quote(place.dsn) if place.directory else '"$PGQUEUE_DSN"'
+    return f"{shlex.quote(program)} {dsn}"

@@ -41,10 +41,10 @@ def states(connection: psycopg.Connection[Any], run: int) -> dict[str, int]:
     return {state: jobs for state, jobs, _ in _asked(connection, run, _STATES).rows}
 
 
-def a_failed_job(connection: psycopg.Connection[Any], run: int) -> str | None:
-    """Return the id of a job that failed, if there is one."""
-    rows = _asked(connection, run, FOLDER / "a_failed_job.sql").rows
-    return str(rows[0][0]) if rows else None
+def value(connection: psycopg.Connection[Any], name: str, run: int) -> Any:
+    """Return the first value that `sql/<name>.sql` gives for a run, None if there is none."""
+    rows = _asked(connection, run, FOLDER / f"{name}.sql").rows
+    return rows[0][0] if rows else None
 
 
 _STATES = FOLDER / "report/1_states.sql"

@@ -4,45 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+
 from pgqueue.demo import queries
 from pgqueue.demo.enqueueing import enqueue
 from pgqueue.demo.folder import SourceFile
 from pgqueue.demo.place import Connection
+from pgqueue.demo.progress import Progress
 from pgqueue.demo.worker import Worker
 from pgqueue.errors import ConfigurationError
 
 LOOK = 0.2  # seconds between two looks at the jobs
 PATIENCE = 60.0  # seconds without any change before something must be wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is; `seconds` since its start."""
-
-    enqueued: int = 0
-    rolled_back: int = 0
-    waiting: int = 0
-    running: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-
-    @property
-    def unfinished(self) -> int:
-        """How many jobs have not ended."""
-        return self.waiting + self.running
-
-    @property
-    def finished(self) -> int:
-        """How many jobs have ended."""
-        return self.succeeded + self.failed
-
-    @property
-    def per_second(self) -> float:
-        """How many jobs have ended per second."""
-        return self.finished / self.seconds if self.seconds else 0.0
 
 
 def begin(connection: Connection, folder: Path) -> int:
@@ -104,22 +78,25 @@ class Watch:
         now = time.monotonic()
         # A history of millions is slow to count: then it is looked at less often.
         self._next_look = now + max(LOOK, 5 * (now - began))
-        before, self.progress = (
-            self.progress,
-            replace(
-                self.progress,
-                waiting=states.get("queued", 0) + states.get("waiting", 0),
-                running=states.get("running", 0),
-                succeeded=states.get("succeeded", 0),
-                failed=states.get("failed", 0) + states.get("cancelled", 0),
-                seconds=now - self._began,
-            ),
+        before = replace(self.progress, seconds=now - self._began)
+        self.progress = replace(
+            before,
+            waiting=states.get("queued", 0) + states.get("waiting", 0),
+            running=states.get("running", 0),
+            succeeded=states.get("succeeded", 0),
+            failed=states.get("failed", 0) + states.get("cancelled", 0),
         )
-        if replace(before, seconds=now - self._began) != self.progress:
+        self._show(self.progress)
+        if self.progress != before:
             self._moved = now
         elif now - self._moved > PATIENCE:
+            self._require_movement_elsewhere()
+            self._moved = now
+
+    def _require_movement_elsewhere(self) -> None:
+        # Jobs that a killed run has left are older, and go first.
+        if not queries.value(self._connection, "just_finished", self._run):
             raise ConfigurationError(
                 f"nothing has moved for {PATIENCE:.0f} s; is the queue 'demo' paused? The worker's "
                 f"log says at last:\n{self._worker.log()}"
             )
-        self._show(self.progress)

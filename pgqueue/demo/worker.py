@@ -19,12 +19,15 @@ MAX_PROCESSES = 4
 GRACE = 5  # seconds that running jobs have when the demo is interrupted
 
 # `pgq` with a thread that waits for the end of standard input. That comes when the demo closes it,
-# or ends in any other way: even after a kill -9 no worker is left behind.
-PGQ = """
-import os, runpy, signal, threading
+# or ends in any other way: even after a kill -9 no worker is left behind. By then the database may
+# be gone, too, and the worker could wait for it for ever.
+PGQ = f"""
+import os, runpy, signal, threading, time
 def follow():
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep({2 * GRACE})
+    os.kill(os.getpid(), signal.SIGKILL)
 threading.Thread(target=follow, daemon=True).start()
 runpy.run_module("pgqueue.cli", run_name="__main__")
 """
@@ -55,7 +58,7 @@ class Worker:
         assert self._process.stdin
         self._process.stdin.close()
         try:
-            self._process.wait(GRACE + 5)
+            self._process.wait(3 * GRACE)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):  # a second Ctrl-C: at once
             self._process.kill()
             self._process.wait()

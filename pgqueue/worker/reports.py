@@ -12,12 +12,6 @@ from pgqueue.query import Query
 from pgqueue.worker import frames
 from pgqueue.worker.duties import MAX_CRASHES
 
-STATES = {
-    frames.SUCCEEDED: "succeeded",
-    frames.FAILED: "failed",
-    frames.CANCELLED: "cancelled",
-}
-
 
 @dataclass(slots=True)
 class Batch:
@@ -100,10 +94,11 @@ class Batch:
     def refused_by(self, error: Exception) -> Batch:
         """Return the batch with every value that PostgreSQL may have refused replaced by why."""
         text = f"InvalidPayload: PostgreSQL refused what the task left behind: {error}"
-        finished = [Finished(job.id, job.claim, "failed", None, text) for job in self.finished]
-        retried = [Retried(job.id, job.claim, job.countdown, text) for job in self.retried]
+        # A retry fails: its countdown may be what was refused, and there is no other to go by.
+        ended: list[Finished | Retried] = [*self.finished, *self.retried]
+        finished = [Finished(job.id, job.claim, "failed", None, text) for job in ended]
         crashed = {text: self._crashes()} if self.crashed else {}
-        return Batch(finished, retried, self.released, crashed)
+        return Batch(finished, [], self.released, crashed)
 
     def _going_back(self) -> list[str]:
         retried = [job.id for job in self.retried]

@@ -9,7 +9,8 @@
 -- countdown    run no earlier than this long from now
 -- eta          run no earlier than this time (at most one of countdown and eta)
 -- expires      cancel it instead of running it after this time
--- id           a UUID of the caller's; a second enqueue under it changes nothing
+-- id           a UUID of the caller's; a second enqueue under it changes nothing, as long as the
+--              first job's row is kept
 -- headers      an object for the caller's own use, see self.request.headers
 -- max_retries  how often it may be tried again; null: as the task declares
 -- notify       false: do not wake a sleeping worker, which finds the job by polling (a transaction
@@ -66,6 +67,9 @@ begin
         raise exception 'pgqueue.enqueue: give countdown or eta, not both' using errcode = '22023';
     end if;
 
+    if enqueue.id is not null and pgqueue.is_finished(enqueue.id) then
+        return enqueue.id;
+    end if;
     insert into pgqueue.jobs_live
         (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
     values

@@ -6,15 +6,23 @@
 --
 -- The one place that takes rows out of the history one by one: an operator's act, not a duty.
 -- The claim number goes on from where it was, so an old worker still cannot write.
+-- Rows are locked in order of id, so that two of these acts cannot deadlock.
 create or replace function pgqueue.retry(ids uuid[]) returns setof uuid
     language plpgsql volatile
 as $$
 #variable_conflict use_column
 begin
     return query
-    with gone as (
-        delete from pgqueue.jobs j
+    with found as materialized (
+        select j.id
+        from pgqueue.jobs j
         where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
+        order by j.id
+        for update
+    ), gone as (
+        delete from pgqueue.jobs j
+        using found f
+        where j.id = f.id and j.state in ('succeeded', 'failed', 'cancelled')
         returning j.*
     ), again as (
         insert into pgqueue.jobs_live

@@ -21,8 +21,8 @@ create table pgqueue.jobs (
     queue                text not null,
     task                 text not null,
     priority             smallint not null,
-    attempt              smallint not null,      -- of the newest run, 1 for the first; 0: not yet run
-    max_attempts         smallint,               -- null: as the task declares
+    attempt              integer not null,       -- of the newest run, 1 for the first; 0: not yet run
+    max_attempts         integer,                -- null: as the task declares
     crashes              smallint not null,      -- runs whose process died; not counted as attempts
     claim                integer not null,       -- the fence: one higher with every claim
     worker_id            bigint,                 -- of the newest claim

@@ -8,7 +8,6 @@ import pytest
 
 from pgqueue import operations
 from pgqueue.operations import Lane
-from pgqueue.worker.control import PLANNING
 from support.jobs import Jobs
 
 
@@ -16,10 +15,10 @@ from support.jobs import Jobs
 def jobs(request, connection, clock):
     """A worker's connection with its planner settings, and one through a pooler, without them."""
     del clock
+    jobs = Jobs(connection)
     if request.param == "direct":
-        for name, value in PLANNING.items():
-            connection.execute("select set_config(%s, %s, false)", [name, value])
-    return Jobs(connection)
+        jobs.plan_as_worker()
+    return jobs
 
 
 def test_a_claimed_job_is_running_under_a_new_claim_number(jobs, clock, worker):
@@ -60,7 +59,9 @@ def test_a_batch_comes_back_in_the_order_in_which_it_is_to_run(jobs, clock, work
         for minutes in (0, 1, 2):
             at = clock.now() - timedelta(minutes=minutes)
             job = jobs.add(priority=priority, eta=None)
-            jobs.connection.execute("update pgqueue.jobs_live set run_at = %s where id = %s", [at, job])
+            jobs.connection.execute(
+                "update pgqueue.jobs_live set run_at = %s where id = %s", [at, job]
+            )
             expected.append((-priority, at, job))
     assert jobs.claim_ids(worker) == [job for *_, job in sorted(expected)]
 

@@ -63,11 +63,15 @@ def test_nothing_that_a_job_was_is_lost_on_the_way(jobs, clock, worker):
 def test_result_error_and_traceback_are_kept(jobs, worker):
     well, badly, none = (jobs.running(worker) for _ in range(3))
     jobs.run(
-        operations.finish([
-            Finished(well.id, 1, "succeeded", result="null"),
-            Finished(badly.id, 1, "failed", error='ValueError: "\\ä', traceback="line 1\nline 2"),
-            Finished(none.id, 1, "cancelled"),
-        ])
+        operations.finish(
+            [
+                Finished(well.id, 1, "succeeded", result="null"),
+                Finished(
+                    badly.id, 1, "failed", error='ValueError: "\\ä', traceback="line 1\nline 2"
+                ),
+                Finished(none.id, 1, "cancelled"),
+            ]
+        )
     )
     rows = [jobs.get(job.id) for job in (well, badly, none)]
     assert [(r.state, r.result, r.error, r.traceback) for r in rows] == [

@@ -22,7 +22,13 @@ def test_a_finished_job_is_queued_again_as_it_was_given(jobs, clock, worker, sta
     clock.advance(3600)
     assert requeue(jobs, job.id) == {job.id}
     row = jobs.get(job.id)
-    assert (row.state, row.queue, row.priority, row.attempt, row.crashes) == ("queued", "q", 3, 0, 0)
+    assert (row.state, row.queue, row.priority, row.attempt, row.crashes) == (
+        "queued",
+        "q",
+        3,
+        0,
+        0,
+    )
     assert (row.args, row.kwargs, row.headers) == ("[1]", '{"a": 2}', '{"t": 3}')
     assert (row.max_attempts, row.created_at, row.run_at) == (7, created_at, clock.now())
     assert (row.result, row.error, row.traceback, row.finished_at) == (None, None, None, None)

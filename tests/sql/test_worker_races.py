@@ -20,7 +20,7 @@ def gate(connect, connection, clock):
     del clock
     connection.execute(
         "create or replace function pgqueue.now() returns timestamptz language plpgsql volatile as "
-        "$$ begin perform pg_advisory_xact_lock_shared(4711); "
+        "$$ begin perform pg_advisory_lock_shared(4711), pg_advisory_unlock_shared(4711); "
         "return (select now from public.test_clock); end $$"
     )
     holder = Jobs(connect())
@@ -140,6 +140,8 @@ def test_reconciling_waits_for_a_claim_of_the_old_connection(jobs, other, worker
     job = jobs.add()
     with jobs.transaction():
         jobs.claim(worker)
-        beat = step(other, lambda: other.run(operations.heartbeat(worker, 30, "{}", "[]"))).blocked()
+        beat = step(
+            other, lambda: other.run(operations.heartbeat(worker, 30, "{}", "[]"))
+        ).blocked()
     assert beat.result() is True
     assert other.run(operations.reconcile(worker, [])) == {job}

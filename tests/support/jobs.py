@@ -14,6 +14,7 @@ from pgqueue.identifiers import uuid7
 from pgqueue.operations import ClaimedJob, Finished, JobRow, Lane, NewJob, Released, Retried
 from pgqueue.query import Query
 from pgqueue.worker.claims import PRIORITIES
+from pgqueue.worker.control import PLANNING
 from support.waiting import wait_for
 
 T = TypeVar("T")
@@ -37,6 +38,11 @@ class Jobs:
 
     def transaction(self):
         return self.connection.transaction()
+
+    def plan_as_worker(self) -> None:
+        """Use the planner's settings of a worker that is connected directly, without a pooler."""
+        for name, value in PLANNING.items():
+            self.connection.execute("select set_config(%s, %s, false)", [name, value])
 
     # ── a client's part ──
 
@@ -96,13 +102,17 @@ class Jobs:
 
     def retry(self, *jobs: ClaimedJob, countdown: float = 0.0, error: str = "oops") -> set[str]:
         return self.run(
-            operations.retry([Retried(job.id, job.claim, countdown, error, "trace") for job in jobs])
+            operations.retry(
+                [Retried(job.id, job.claim, countdown, error, "trace") for job in jobs]
+            )
         )
 
     def release(self, *jobs: ClaimedJob) -> set[str]:
         return self.run(operations.release([Released(job.id, job.claim) for job in jobs]))
 
-    def crash(self, *jobs: ClaimedJob, error: str = "killed", max_crashes: int = 3) -> dict[str, str]:
+    def crash(
+        self, *jobs: ClaimedJob, error: str = "killed", max_crashes: int = 3
+    ) -> dict[str, str]:
         released = [Released(job.id, job.claim) for job in jobs]
         return self.run(operations.crash(released, error, max_crashes))
 

@@ -147,7 +147,14 @@ class Server:
         owner = _owner()
         command = [self.binaries.folder / "postgres", "-D", self._place / "data", *settings]
         self._keeper = subprocess.Popen(
-            [sys.executable, "-ISc", KEEPER, self._place, str(owner.pw_uid) if owner else "-", *command],
+            [
+                sys.executable,
+                "-ISc",
+                KEEPER,
+                self._place,
+                str(owner.pw_uid) if owner else "-",
+                *command,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,

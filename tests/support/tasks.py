@@ -14,6 +14,7 @@ from pgqueue import PgQueue
 
 app = PgQueue("tests")
 
+
 @app.task(name="add")
 def add(a, b):
     return a + b

@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgqueue import embedded
+from pgqueue import embedded, programs
 from pgqueue.errors import ConfigurationError
 
 pytestmark = pytest.mark.skipif(
@@ -315,9 +315,28 @@ def test_root_serves_another_users_directory_as_that_user(fresh):
         assert (fresh / "users.lock").owner() == "nobody"
 
 
-def test_data_live_in_the_project_or_where_the_environment_says(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
+def test_data_live_in_the_project_or_where_the_environment_says(monkeypatch, home):
+    monkeypatch.chdir(home)
     monkeypatch.delenv("PGQUEUE_EMBEDDED_DIR", raising=False)
-    assert embedded.default_directory() == tmp_path / ".pgqueue/postgres"
+    assert embedded.default_directory() == home / ".pgqueue/postgres"
     monkeypatch.setenv("PGQUEUE_EMBEDDED_DIR", "elsewhere")
-    assert embedded.default_directory() == tmp_path / "elsewhere"
+    assert embedded.default_directory() == home / "elsewhere"
+
+
+@needs_root
+def test_in_roots_own_directories_data_and_programs_live_where_the_account_can_go(
+    monkeypatch, home
+):
+    closed = home / "closed-project"
+    closed.mkdir(mode=0o700)
+    monkeypatch.chdir(closed)
+    monkeypatch.delenv("PGQUEUE_EMBEDDED_DIR", raising=False)
+    monkeypatch.setattr(embedded, "SHARED", home / "shared-by-root")
+    monkeypatch.setattr(programs, "SHARED", home / "shared-by-root")
+    monkeypatch.setattr(programs, "closed_parent", lambda *_: closed)
+    directory = embedded.default_directory()
+    assert directory.is_relative_to(home / "shared-by-root")
+    with cleaned(directory), embedded.start(directory) as server:
+        assert ask(server.dsn, "show server_version").startswith("18")
+        assert programs.program("postgres").is_relative_to(home / "shared-by-root")
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700

@@ -31,9 +31,7 @@ def test_an_exception_in_the_block_writes_nothing_and_fails_the_job(worker, send
     assert log_table() == []
 
 
-def test_a_run_that_was_superseded_writes_nothing(
-    worker, send, log_table, lock, connection, until
-):
+def test_a_run_that_was_superseded_writes_nothing(worker, send, log_table, lock, connection, until):
     held = lock(1)
     result = send("together_when", "one", 1)
     until(lambda: result.state == "STARTED")

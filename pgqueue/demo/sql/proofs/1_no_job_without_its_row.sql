@@ -1,3 +1,3 @@
 -- files rolled back that have a job
 select count(*) from pgqueue_demo.rolled_back r join pgqueue.jobs j on j.id = r.job_id
-where r.run_id = :'run'
+where r.run_id = :'run';

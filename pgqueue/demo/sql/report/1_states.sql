@@ -1,3 +1,3 @@
 -- How the jobs ended
 select state, count(*) as jobs, sum(attempt) as attempts
-from pgqueue.jobs where headers->'run' = :'run' group by state order by state
+from pgqueue.jobs where headers->'run' = :'run' group by state order by state;

@@ -1,0 +1,178 @@
+"""What users write. mypy must accept every line, and find the error in those that ignore one."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any, assert_type
+from uuid import UUID, uuid4
+
+import psycopg
+
+from pgqueue import AsyncResult, InvalidOption, PgQueue, PgQueueError, Retry, Task, TaskFailed
+from pgqueue.errors import JobError, UsageError
+from pgqueue.operations import JobRow, NewJob, Outcome
+from pgqueue.request import Request
+
+app = PgQueue("shop", dsn="postgresql:///shop", schema="jobs", include=["shop.tasks"])
+PgQueue(dns="postgresql:///shop")  # type: ignore[call-arg]
+
+# ── tasks ──
+
+
+@app.task
+def welcome(user_id: int, greeting: str = "hello") -> str:
+    return f"{greeting} {user_id}"
+
+
+@app.task(queue="mail", max_retries=None, autoretry_for=[OSError], retry_backoff=2, expires=60)
+def send(to: str, *copies: str, urgent: bool = False) -> None: ...
+
+
+@app.task
+async def resize(path: str, width: int) -> bytes:
+    return path.encode() * width
+
+
+@app.task(name="shrink", priority=9)
+async def shrink(path: str) -> int:
+    return len(path)
+
+
+@app.task(bind=True)
+def charge(self: Task[..., Any], amount: int) -> float:
+    assert_type(self.request, Request)
+    assert_type(self.request.claim, int)
+    if amount < 0:
+        raise self.retry(exc=ValueError("negative"), countdown=1.5)
+    with self.transaction() as connection:
+        connection.execute("select 1")
+        self.set_result(1.0)
+    return 0.5
+
+
+@app.task(bind=True, max_retries=5)
+async def acharge(self: Task[..., Any], amount: int) -> float:
+    async with self.atransaction():
+        self.set_result(amount)
+    return 0.5
+
+
+app.task(max_retries="five")  # type: ignore[call-overload]
+app.task(retries=5)  # type: ignore[call-overload]
+
+
+@app.task(bind=True)  # type: ignore[arg-type]
+def no_self() -> None: ...
+
+
+# ── a task is still its function ──
+
+assert_type(welcome(42), str)
+assert_type(welcome(42, greeting="bye"), str)
+assert_type(charge(1), float)
+welcome("42")  # type: ignore[arg-type]
+charge(welcome, 1)  # type: ignore[call-arg, arg-type]
+
+
+async def call() -> None:
+    assert_type(await resize("a.png", 100), bytes)
+    assert_type(await shrink("a.png"), int)
+    assert_type(await acharge(1), float)
+    await resize("a.png")  # type: ignore[call-arg]
+    await welcome(42)  # type: ignore[misc]
+    resize("a.png", 100)  # type: ignore[unused-coroutine]
+
+
+# ── enqueueing keeps the parameters, and knows the result's type ──
+
+assert_type(welcome.delay(42), AsyncResult[str])
+assert_type(welcome.delay(user_id=42, greeting="bye"), AsyncResult[str])
+assert_type(send.delay("a", "b", "c", urgent=True), AsyncResult[None])
+assert_type(charge.delay(1), AsyncResult[float])
+welcome.delay()  # type: ignore[call-arg]
+welcome.delay("42")  # type: ignore[arg-type]
+welcome.delay(42, greting="bye")  # type: ignore[call-arg]
+welcome.delay(42, countdown=60)  # type: ignore[call-arg]
+charge.delay(charge, 1)  # type: ignore[call-arg, arg-type]
+send.delay("a", urgent="yes")  # type: ignore[arg-type]
+
+# A coroutine function's result is what it returns, not the coroutine.
+assert_type(resize.delay("a.png", 100), AsyncResult[bytes])
+assert_type(shrink.delay("a.png"), AsyncResult[int])
+assert_type(acharge.delay(1), AsyncResult[float])
+resize.delay("a.png")  # type: ignore[call-arg]
+acharge.delay("1")  # type: ignore[arg-type]
+
+
+async def enqueue(aconnection: psycopg.AsyncConnection) -> None:
+    assert_type(await welcome.adelay(42), AsyncResult[str])
+    assert_type(await resize.adelay("a.png", 100), AsyncResult[bytes])
+    assert_type(await shrink.using(aconnection).adelay("a.png"), AsyncResult[int])
+    assert_type(await resize.aapply_async(["a.png", 100], countdown=1), AsyncResult[bytes])
+    assert_type(await app.asend_task("shop.welcome", [42], queue="mail"), AsyncResult[Any])
+    await welcome.adelay("42")  # type: ignore[arg-type]
+    welcome.adelay(42)  # type: ignore[unused-coroutine]
+    async with app.atransaction() as connection:
+        await welcome.using(connection).adelay(42)
+
+
+# ── connections and options ──
+
+
+def options(connection: psycopg.Connection) -> None:
+    assert_type(welcome.using(connection).delay(42), AsyncResult[str])
+    assert_type(resize.using(connection, countdown=60).delay("a", 1), AsyncResult[bytes])
+    welcome.using(connection, countdown=1, queue="slow", priority=5, max_retries=None).delay(42)
+    welcome.using(eta=datetime.now(UTC), expires=3600.0, task_id=uuid4(), notify=False)
+    welcome.using(expires=datetime.now(UTC), headers={"trace": "1"}, task_id=str(uuid4()))
+    welcome.using(connection, countdown=60).delay("42")  # type: ignore[arg-type]
+    welcome.using(connection, countdonw=60)  # type: ignore[call-arg]
+    welcome.using(countdown="soon")  # type: ignore[arg-type]
+    welcome.using(eta="tomorrow")  # type: ignore[arg-type]
+    assert_type(welcome.apply_async([42], {"greeting": "bye"}, priority=9), AsyncResult[str])
+    welcome.apply_async((42,), connection=connection)
+    welcome.apply_async((42,), countdonw=1)  # type: ignore[call-arg]
+    assert_type(welcome.job([42], {}, {}), NewJob)
+    assert_type(app.send_task("shop.welcome", [42], {"greeting": "bye"}), AsyncResult[Any])
+    app.send_task(welcome)  # type: ignore[arg-type]
+    with app.transaction() as own:
+        welcome.using(own).delay(42)
+
+
+# ── results ──
+
+
+def results(result: AsyncResult[str], job: UUID) -> None:
+    assert_type(result.id, str)
+    assert_type(result.state, str)
+    assert_type(result.get(timeout=1), str)
+    assert_type(result.result, str | Exception | None)
+    assert_type(result.traceback, str | None)
+    assert_type(result.job(), JobRow | None)
+    assert_type((result.ready(), result.revoke()), tuple[bool, bool])
+    assert_type(resize.delay("a.png", 100).get(), bytes)
+    assert_type(app.AsyncResult(job), AsyncResult[Any])
+    assert_type(app.outcome(result.id), Future[Outcome])
+    length: int = result.get()  # type: ignore[assignment]
+    result.get("1 s")  # type: ignore[arg-type]
+    app.AsyncResult(length)  # type: ignore[arg-type]
+
+
+async def aresults(result: AsyncResult[str]) -> None:
+    assert_type(await result.aget(1), str)
+    assert_type(await result.aresult(), str | Exception | None)
+    assert_type(await result.astate(), str)
+    assert_type(await (await resize.adelay("a.png", 100)).aget(), bytes)
+
+
+# ── errors ──
+
+try:
+    welcome.delay(42).get()
+except TaskFailed as failed:
+    assert_type((failed.type, failed.message, failed.traceback), tuple[str, str, str | None])
+except (JobError, UsageError, InvalidOption):
+    raise
+except PgQueueError as error:
+    raise Retry(exc=error, countdown=1) from error

@@ -1,0 +1,173 @@
+"""What a call's options mean, and which are refused before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgqueue.errors import ConfigurationError, InvalidOption, InvalidPayload
+from pgqueue.operations import NewJob
+from pgqueue.options import Options, TaskOptions, checked_name, checked_options, new_job
+from pgqueue.retry import RetryPolicy
+
+ID = UUID("0198c0de-0000-7000-8000-000000000001")
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def job(**options):
+    return new_job("mail.send", [42], {"to": "a"}, {"task_id": ID, **options})
+
+
+def refusal(**options):
+    with pytest.raises(InvalidOption) as caught:
+        job(**options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+MEANINGS = [
+    ({"queue": "mail"}, {"queue": "mail"}),
+    ({"priority": 9}, {"priority": 9}),
+    ({"countdown": 60}, {"countdown": 60.0}),
+    ({"countdown": -1.5}, {"countdown": -1.5}),
+    ({"countdown": None}, {"countdown": 0.0}),
+    ({"eta": NOON}, {"eta": NOON}),
+    ({"eta": None}, {"eta": None}),
+    ({"expires": 0}, {"expires_in": 0.0}),
+    ({"expires": 60}, {"expires_in": 60.0}),
+    ({"expires": NOON}, {"expires": NOON}),
+    ({"expires": None}, {}),
+    ({"task_id": ID}, {"id": ID}),
+    ({"task_id": str(ID)}, {"id": ID}),
+    ({"headers": {"trace": [1]}}, {"headers": '{"trace":[1]}'}),
+    ({"headers": {}}, {"headers": None}),
+    ({"max_retries": 0}, {"max_attempts": 1}),
+    ({"max_retries": 32_766}, {"max_attempts": 32_767}),
+    ({"max_retries": None}, {"max_attempts": None}),
+    ({"notify": False}, {"notify": False}),
+]
+
+
+@pytest.mark.parametrize(("options", "fields"), MEANINGS)
+def test_each_option_sets_its_fields_and_no_other(options, fields):
+    assert job(**options) == replace(job(), **fields)
+
+
+def test_a_call_without_options_is_a_job_with_the_defaults():
+    made = new_job("mail.send", [42], {"to": "a"}, {})
+    assert made == NewJob(made.id, "mail.send", "[42]", '{"to":"a"}')
+    assert made.id.version == 7
+
+
+def test_no_option_is_forgotten_here():
+    assert {name for options, _ in MEANINGS for name in options} == Options.__annotations__.keys()
+
+
+def test_without_a_task_id_every_job_has_one_of_its_own():
+    assert job(task_id=None).id != job(task_id=None).id
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"countdonw": 1}, "countdonw= is not an option of a call; did you mean countdown=?"),
+        ({"retries": 1}, "retries= is not an option of a call; did you mean max_retries=?"),
+        ({"zzz": 1}, "zzz= is not an option of a call; there are: queue, priority, countdown, eta"),
+        ({"countdown": 1, "eta": NOON}, "countdown= and eta= say the same thing: give one"),
+        ({"countdown": 0, "eta": NOON}, "countdown= and eta= say the same thing: give one"),
+        ({"countdown": "1"}, "countdown='1': give a number of seconds"),
+        ({"countdown": ""}, "countdown='': give a number of seconds"),
+        ({"countdown": float("nan")}, "countdown=nan: give a number of seconds"),
+        ({"countdown": float("inf")}, "countdown=inf: give a number of seconds"),
+        ({"countdown": 1e12}, "countdown=1000000000000.0: give a number of seconds"),
+        ({"eta": 60}, "eta=60: give a datetime"),
+        ({"eta": NOON.replace(tzinfo=None)}, "has no time zone: give an aware datetime, such as"),
+        ({"expires": "1 h"}, "expires='1 h': give a number of seconds"),
+        ({"expires": NOON.replace(tzinfo=None)}, "12, 0) has no time zone: give an aware datetime"),
+        ({"priority": -1}, "priority=-1: give 0 to 9; 9 is claimed first"),
+        ({"priority": 10}, "priority=10: give 0 to 9"),
+        ({"priority": 1.5}, "priority=1.5: give 0 to 9"),
+        ({"priority": None}, "priority=None: give 0 to 9"),
+        ({"task_id": "order-1"}, "task_id='order-1': a job's id is a UUID; leave it out to have"),
+        ({"task_id": ""}, "task_id='': a job's id is a UUID"),
+        ({"max_retries": -1}, "max_retries=-1: give 0 to 32766, or None for ever"),
+        ({"max_retries": 32_767}, "max_retries=32767: give 0 to 32766"),
+        ({"max_retries": 1.0}, "max_retries=1.0: give 0 to 32766"),
+        ({"headers": "abc"}, "headers='abc': give a dict"),
+        ({"headers": [1]}, "headers=[1]: give a dict"),
+        ({"queue": None}, "queue=None: a name is a text of printable characters"),
+    ],
+)
+def test_a_wrong_option_is_refused_with_its_value_and_the_remedy(options, message):
+    assert message in refusal(**options)
+
+
+@pytest.mark.parametrize("kind", ["task", "queue"])
+@pytest.mark.parametrize(
+    "name", ["", "a\nb", "a\0", "\x1b[31m", "a\u202eb", "a\u2028b", "\ud800", b"mail", 7]
+)
+def test_a_name_that_cannot_be_shown_is_refused_and_shown_escaped(kind, name):
+    with pytest.raises(InvalidOption) as caught:
+        checked_name(kind, name)
+    assert str(caught.value) == f"{kind}={name!r}: a name is a text of printable characters"
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "😀"])
+def test_a_name_has_at_most_200_bytes(letter):
+    longest = letter * (200 // len(letter.encode()))
+    assert checked_name("queue", longest) == longest
+    with pytest.raises(InvalidOption, match=r"^queue='.{40}'…: a name has at most 200 bytes$"):
+        checked_name("queue", longest + letter)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_fit_name_or_refused_on_one_line(text):
+    if text.isprintable() and 0 < len(text.encode()) <= 200:
+        assert checked_name("queue", text) == text
+        return
+    with pytest.raises(InvalidOption) as caught:
+        checked_name("queue", text)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "headers", "place"),
+    [
+        ([1, {2}], {}, {}, "args[1]: "),
+        ([], {"to": [object()]}, {}, "kwargs['to'][0]: "),
+        ([], {}, {"trace": 1j}, "headers['trace']: "),
+    ],
+)
+def test_a_value_that_json_cannot_hold_is_refused_with_its_place(args, kwargs, headers, place):
+    with pytest.raises(InvalidPayload) as caught:
+        new_job("mail.send", args, kwargs, {"task_id": str(uuid4()), "headers": headers})
+    assert str(caught.value).startswith(place)
+
+
+# ── the options of @app.task ──
+
+
+def test_those_of_retrying_become_the_policy_and_the_others_stay():
+    options = {"queue": "mail", "priority": 5, "max_retries": 7, "autoretry_for": [OSError]}
+    policy = RetryPolicy(max_retries=7, autoretry_for=(OSError,))
+    assert checked_options(options) == {"queue": "mail", "priority": 5, "policy": policy}
+
+
+def test_every_field_of_the_policy_is_an_option_of_a_task():
+    assert RetryPolicy.__dataclass_fields__.keys() <= TaskOptions.__annotations__.keys()
+
+
+def test_an_unknown_option_of_a_task_is_refused_with_the_nearest():
+    with pytest.raises(InvalidOption, match=r"^max_retry= is not an option of @app\.task; did "):
+        checked_options({"max_retry": 5})
+
+
+def test_a_single_exception_class_is_refused_with_the_remedy():
+    with pytest.raises(ConfigurationError, match=r"autoretry_for=.*OSError.*: give a tuple of"):
+        checked_options({"autoretry_for": OSError})

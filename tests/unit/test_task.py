@@ -1,0 +1,378 @@
+"""A task: called like its function, enqueued with checked arguments, speaking while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import runpy
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from pgqueue import PgQueue
+from pgqueue.errors import (
+    ConfigurationError,
+    InvalidCall,
+    InvalidOption,
+    InvalidPayload,
+    MaxRetriesExceededError,
+    Retry,
+    StaleClaim,
+    UnknownTask,
+    UsageError,
+)
+from pgqueue.request import Request, current
+from pgqueue.result import AsyncResult
+from pgqueue.retry import RetryPolicy
+from pgqueue.task import Task
+
+
+def add(a: int, b: int = 1, *, c: int = 0) -> int:
+    """Add up."""
+    return a + b + c
+
+
+def bound(self, number):
+    return self, number
+
+
+async def resize(path):
+    return path
+
+
+@pytest.fixture
+def task(recorder):
+    return Task(add, recorder)
+
+
+@contextmanager
+def running(attempt=1, max_retries=3, job="a-job"):
+    """Stands where a worker does: inside, the code runs in a job."""
+    token = current.set(
+        Request(job, "add", "default", [], {}, attempt=attempt, max_retries=max_retries, claim=7)
+    )
+    try:
+        yield current.get()
+    finally:
+        current.reset(token)
+
+
+# ── a task is its function ──
+
+
+def test_a_call_runs_the_function_and_sends_nothing(task, recorder):
+    assert task(1, c=2) == 4
+    assert Task(bound, recorder, bind=True)(5)[1] == 5
+    assert asyncio.run(PgQueue().task(resize)("a.png")) == "a.png"
+    assert recorder.asked == []
+
+
+def test_bind_gives_the_function_its_task(recorder):
+    task = Task(bound, recorder, bind=True)
+    assert task(5)[0] is task
+
+
+def test_it_goes_by_the_functions_name_and_docstring(task):
+    assert (task.__name__, task.__doc__, task.__wrapped__) == ("add", "Add up.", add)
+    assert task.name == f"{__name__}.add"
+    assert repr(task) == f"<task {__name__}.add>"
+
+
+def test_attributes_of_the_function_do_not_take_the_place_of_the_tasks_own(recorder):
+    def function():
+        pass
+
+    function.queue = function.database = function.delay = "the function's"
+    task = Task(function, recorder)
+    assert (task.queue, task.database) == ("default", recorder)
+    assert isinstance(task.delay(), AsyncResult)
+
+
+# ── enqueueing ──
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "stored"),
+    [
+        ((1,), {}, ("[1]", "{}")),
+        ((1, 2), {"c": 3}, ("[1,2]", '{"c":3}')),
+        ((), {"a": 1, "b": 2}, ("[]", '{"a":1,"b":2}')),
+    ],
+)
+def test_what_is_sent_is_one_enqueue_of_the_arguments_as_they_were_given(
+    task, recorder, args, kwargs, stored
+):
+    result = task.delay(*args, **kwargs)
+    ((query, connection),) = recorder.asked
+    assert (query.name, query.params["task"], connection) == ("enqueue", task.name, None)
+    assert (query.params["args"], query.params["kwargs"]) == stored
+    assert result.id == str(query.params["id"])
+
+
+def ways(task, args, kwargs):
+    yield lambda: task.delay(*args, **kwargs)
+    yield lambda: task.using("connection", countdown=1).delay(*args, **kwargs)
+    yield lambda: task.apply_async(args, kwargs)
+    yield lambda: asyncio.run(task.adelay(*args, **kwargs))
+    yield lambda: asyncio.run(task.using("connection").adelay(*args, **kwargs))
+    yield lambda: asyncio.run(task.aapply_async(args, kwargs))
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "reason"),
+    [
+        ((), {}, "missing a required argument: 'a'"),
+        ((1, 2, 3), {}, "too many positional arguments"),
+        ((1,), {"a": 2}, "multiple values for argument 'a'"),
+        ((1,), {"d": 2}, "got an unexpected keyword argument 'd'"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_and_nothing_is_sent(
+    task, recorder, args, kwargs, reason
+):
+    for way in ways(task, args, kwargs):
+        with pytest.raises(InvalidCall) as caught:
+            way()
+        message = str(caught.value)
+        assert message.startswith(
+            f"{task.name}(a: 'int', b: 'int' = 1, *, c: 'int' = 0) -> 'int': "
+        )
+        assert message.endswith(f"{reason}; nothing was enqueued")
+    assert recorder.asked == []
+
+
+def test_a_value_that_json_cannot_hold_is_refused_and_nothing_is_sent(task, recorder):
+    for way in ways(task, (1, object()), {}):
+        with pytest.raises(InvalidPayload, match=r"^args\[1\]: "):
+            way()
+    assert recorder.asked == []
+
+
+def test_every_way_to_enqueue_sends_the_same(task, recorder):
+    for way in ways(task, (1, 2), {"c": 3}):
+        way()
+    sent = [(query.params["args"], query.params["kwargs"]) for query, _ in recorder.asked]
+    assert sent == [("[1,2]", '{"c":3}')] * 6
+    connections = [connection for _, connection in recorder.asked]
+    assert connections == [None, "connection", None, None, "connection", None]
+
+
+def test_the_first_parameter_of_a_bound_task_is_not_an_argument(recorder):
+    task = Task(bound, recorder, bind=True)
+    task.delay(5)
+    with pytest.raises(InvalidCall, match=r"\.bound\(number\): too many positional arguments"):
+        task.delay("self", 5)
+    with pytest.raises(UsageError, match="bind=True needs a first parameter, self"):
+        Task(lambda: None, recorder, bind=True)
+
+
+def test_the_options_of_the_task_are_those_of_its_jobs_unless_the_call_says_otherwise(recorder):
+    policy = RetryPolicy(max_retries=7)
+    task = Task(add, recorder, queue="slow", priority=2, expires=60, policy=policy)
+    job = task.job([1], {}, {})
+    assert (job.queue, job.priority, job.expires_in, job.max_attempts) == ("slow", 2, 60.0, 8)
+    options = {"queue": "fast", "priority": 0, "expires": 1, "max_retries": None}
+    job = task.job([1], {}, options)
+    assert (job.queue, job.priority, job.expires_in, job.max_attempts) == ("fast", 0, 1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "a\nb"}, r"task='a\nb': a name"),
+        ({"queue": ""}, "queue='': a name"),
+        ({"priority": 10}, "priority=10: give 0 to 9"),
+        ({"expires": "soon"}, "expires='soon': give a number of seconds"),
+    ],
+)
+def test_a_wrong_option_of_the_task_is_refused_where_it_is_defined(recorder, options, message):
+    with pytest.raises(InvalidOption) as caught:
+        Task(add, recorder, **options)
+    assert message in str(caught.value)
+
+
+# ── names ──
+
+
+@pytest.mark.parametrize("run_as", ["__main__", "__mp_main__"])
+@pytest.mark.parametrize("by", ["name", "file"])
+def test_a_task_keeps_its_name_when_its_module_is_run(tmp_path, monkeypatch, by, run_as):
+    """`python -m shop.jobs`, `python jobs.py`, and processes that multiprocessing spawns."""
+    (tmp_path / "shop").mkdir()
+    file = tmp_path / "shop" / "jobs.py"
+    file.write_text(
+        "from pgqueue import PgQueue\napp = PgQueue()\n@app.task\ndef pay():\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    if by == "name":
+        found = runpy.run_module("shop.jobs", run_name=run_as, alter_sys=True)
+    else:
+        found = runpy.run_path(str(file), run_name=run_as)
+    assert found["pay"].name == ("shop.jobs.pay" if by == "name" else "jobs.pay")
+
+
+def test_two_tasks_of_one_name_are_refused_with_their_places():
+    app = PgQueue()
+    app.task(name="pay")(add)
+    app.task(name="pay")(add)  # a module that is imported twice, under two names
+    with pytest.raises(ConfigurationError) as caught:
+        app.task(name="pay")(bound)
+    places = [f"{__file__}:{f.__code__.co_firstlineno}" for f in (add, bound)]
+    assert str(caught.value) == (
+        f"two tasks are named 'pay': {places[0]} and {places[1]}; give one of them another name="
+    )
+
+
+def test_an_unknown_task_is_refused_with_those_that_there_are():
+    app = PgQueue()
+    app.task(name="pay")(add)
+    assert app.get_task("pay").function is add
+    with pytest.raises(UnknownTask, match=r"^no task is named 'pya'; registered are: pay$"):
+        app.get_task("pya")
+
+
+# ── inside a run ──
+
+
+def test_the_request_exists_only_in_a_run(task):
+    with running() as request:
+        assert task.request is request
+    with pytest.raises(UsageError, match=r"\.add: self\.request exists only while a worker runs"):
+        _ = task.request
+
+
+def test_outside_of_a_worker_retry_raises_the_error_itself(task):
+    error = OSError("down")
+    with pytest.raises(OSError, match="down") as caught:
+        task.retry(exc=error)
+    assert caught.value is error
+    with pytest.raises(Retry, match="the task asked to be retried"):
+        task.retry()
+
+
+def asked_to_retry(task, **options):
+    with pytest.raises(Retry) as caught:
+        task.retry(**options)
+    return caught.value
+
+
+def test_retry_waits_as_long_as_it_is_told_or_as_the_policy_says(recorder):
+    task = Task(add, recorder, policy=RetryPolicy(default_retry_delay=42))
+    with running():
+        assert asked_to_retry(task).countdown == 42
+        assert asked_to_retry(task, countdown=0).countdown == 0
+        assert asked_to_retry(task, countdown=-5).countdown == 0
+        soon = datetime.now(UTC) + timedelta(minutes=1)
+        assert 59 < asked_to_retry(task, eta=soon).countdown <= 60
+        assert asked_to_retry(task, eta=soon - timedelta(hours=1)).countdown == 0
+
+
+def test_retry_keeps_the_error_that_caused_it(task):
+    error = OSError("down")
+    with running():
+        retry = asked_to_retry(task, exc=error)
+    assert (retry.exc, retry.__cause__) == (error, error)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"countdown": float("inf")}, "countdown=inf: give a number of seconds"),
+        ({"countdown": "1"}, "countdown='1': give a number of seconds"),
+        ({"eta": datetime(2026, 11, 22)}, "has no time zone: give an aware datetime"),  # noqa: DTZ001
+    ],
+)
+def test_a_wait_that_postgresql_could_not_store_is_refused_in_the_task(task, options, message):
+    with running(), pytest.raises(InvalidOption) as caught:
+        task.retry(**options)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "of_the_job", "of_the_call", "retried"),
+    [
+        (3, 3, None, True),
+        (4, 3, None, False),
+        (4, 3, 4, True),
+        (1, 3, 0, False),
+        (99, None, None, True),
+    ],
+)
+def test_retry_ends_with_the_retries_of_the_job_or_of_the_call(
+    task, attempt, of_the_job, of_the_call, retried
+):
+    with running(attempt, of_the_job, job="j"):
+        if retried:
+            assert asked_to_retry(task, max_retries=of_the_call)
+            return
+        with pytest.raises(OSError, match="down"):
+            task.retry(exc=OSError("down"), max_retries=of_the_call)
+        with pytest.raises(MaxRetriesExceededError, match=rf"\.add\[j\] was tried {attempt} times"):
+            task.retry(max_retries=of_the_call)
+
+
+# ── self.transaction() ──
+
+
+def in_transaction(task, act=lambda: None):
+    with task.transaction() as connection:
+        act()
+    return connection
+
+
+def in_async_transaction(task, act=lambda: None):
+    async def run():
+        async with task.atransaction() as connection:
+            act()
+        return connection
+
+    return asyncio.run(run())
+
+
+both_kinds = pytest.mark.parametrize("transaction", [in_transaction, in_async_transaction])
+
+
+@both_kinds
+def test_a_transaction_finishes_the_job_on_the_connection_that_it_lends(
+    task, recorder, transaction
+):
+    job = str(uuid4())
+    recorder.rows["finish"] = [(job,)]
+    with running(job=job) as request:
+        connection = transaction(task, lambda: task.set_result([1]))
+    ((query, used),) = recorder.asked
+    assert (query.name, used) == ("finish", connection)
+    assert query.params["claims"] == "{7}"
+    assert query.params["results"] == '{"[1]"}'
+    assert request.finished
+
+
+@both_kinds
+def test_a_stale_claim_is_raised_inside_the_transaction(task, recorder, transaction):
+    recorder.rows["finish"] = []
+    with running() as request, pytest.raises(StaleClaim, match="claim 7 is not the newest"):
+        transaction(task)
+    assert not request.finished
+
+
+@both_kinds
+def test_an_error_in_the_block_finishes_nothing(task, recorder, transaction):
+    with running(), pytest.raises(ZeroDivisionError):
+        transaction(task, lambda: 1 / 0)
+    assert recorder.asked == []
+
+
+@both_kinds
+def test_a_second_transaction_in_a_run_is_refused(task, recorder, transaction):
+    recorder.rows["finish"] = [("a-job",)]
+    with running():
+        transaction(task)
+        with pytest.raises(UsageError, match=r"finishes the job, so there is one per run; use "):
+            transaction(task)
+
+
+@both_kinds
+def test_outside_of_a_worker_a_transaction_is_just_one(task, recorder, transaction):
+    assert transaction(task) == "a transaction"
+    assert recorder.asked == []
