@@ -7,6 +7,7 @@ just before it was taken: polls at doubling intervals cover that, and any notifi
 
 from __future__ import annotations
 
+import logging
 import os
 import selectors
 import threading
@@ -21,6 +22,8 @@ from pgqueue import operations
 from pgqueue.backoff import Doubling
 from pgqueue.database import connection_string, run
 from pgqueue.operations import Outcome
+
+log = logging.getLogger("pgqueue.results")
 
 PLACE = ""
 POLL_FIRST, POLL_LAST = 0.002, 2.0
@@ -83,10 +86,8 @@ class ResultWaiter:
                     outage.reset()
                     self._watch(connection)
             except psycopg.OperationalError as error:
-                if _hopeless(error):
-                    self._fail(error)
-                else:
-                    self._sleep(None, outage.next())
+                log.warning("no connection to PostgreSQL, waiting on for results: %s", error)
+                self._sleep(None, outage.next())
             except Exception as error:  # noqa: BLE001 (whoever waits must hear of it)
                 self._fail(error)
 
@@ -183,8 +184,3 @@ class ResultWaiter:
                     os.close(end)
                 self._bell = None
             return True
-
-
-def _hopeless(error: psycopg.OperationalError) -> bool:
-    """Tell an error that no patience mends: a wrong password, no such database."""
-    return bool(error.sqlstate) and str(error.sqlstate)[:2] in ("28", "3D")

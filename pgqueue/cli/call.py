@@ -15,6 +15,7 @@ from pgqueue.cli.database import Target
 from pgqueue.cli.options import database_options, examples
 from pgqueue.cli.result import tell, wait_for
 from pgqueue.codec import decode
+from pgqueue.errors import InvalidPayload
 from pgqueue.operations import NewJob
 from pgqueue.options import new_job
 from pgqueue.worker.logs import printable
@@ -36,7 +37,10 @@ def _json(kind: type, name: str, example: str) -> Callable[..., Any]:
             raise click.BadParameter(f"not readable: {error}") from None
         if not isinstance(found, kind):
             raise click.BadParameter(f"give a JSON {name}, such as {example}")
-        return decode(text)  # which also knows the tagged values, such as dates
+        try:
+            return decode(text)  # which also knows the tagged values, such as dates
+        except InvalidPayload as error:
+            raise click.BadParameter(str(error)) from None
 
     return read
 

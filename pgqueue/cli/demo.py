@@ -134,8 +134,8 @@ def _introduce(
 def _say_how_it_went(last: Progress) -> None:
     transactions = plural(last.enqueued + last.rolled_back, "transaction")
     click.echo(
-        f"  {transactions}: {last.enqueued:,} committed a row and its job, {last.rolled_back:,} rolled "
-        f"both back; all done in {last.seconds:.1f} s"
+        f"  {transactions}: {last.enqueued:,} committed a row and its job, "
+        f"{last.rolled_back:,} rolled both back; all done in {last.seconds:.1f} s"
     )
 
 

@@ -19,6 +19,7 @@ from pgqueue.database import connection_string
 from pgqueue.demo.app import app
 from pgqueue.demo.queries import text
 from pgqueue.errors import ConfigurationError
+from pgqueue.programs import program
 
 Connection: TypeAlias = psycopg.Connection[Any]
 
@@ -100,12 +101,12 @@ def prepare(connection: Connection) -> int:
 
 def psql(place: Place) -> str | None:
     """Return a command for a shell that opens psql on the database, None if there is no psql."""
-    program = "psql"
-    if not shutil.which(program):
+    psql = "psql"
+    if not shutil.which(psql):
         try:  # who has no PostgreSQL has the psql that the embedded one brought along
-            program = str(embedded._program(program))  # noqa: SLF001 (the only way to it)
+            psql = str(program(psql))
         except ConfigurationError:
             return None
     # The DSN of a database that was named may hold a password.
     dsn = shlex.quote(place.dsn) if place.directory else '"$PGQUEUE_DSN"'
-    return f"{shlex.quote(program)} {dsn}"
+    return f"{shlex.quote(psql)} {dsn}"

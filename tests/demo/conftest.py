@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from support.waiting import wait_for
 
@@ -54,10 +55,10 @@ def demo(start_demo):
     return lambda *arguments: start_demo(*arguments).ended()
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
     """A folder with good files, and with some that are none; the third is rolled back."""
-    folder = tmp_path / "source files"
+    folder = tmp_path_factory.mktemp("source files")
     for name, source in {
         "a.py": b"import os, sys\n\n\ndef f():\n    pass\n",
         "b/c.py": b"from os.path import join\n\n\nclass C:\n    async def m(self): ...\n",
@@ -78,11 +79,31 @@ def folder(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="session")
+def runs(databases, folder):
+    """Two runs on one database, one after the other: its DSN, and (code, stdout, stderr) each."""
+    with databases.migrated() as dsn:
+        yield dsn, [Demo(str(folder), PGQUEUE_DSN=dsn).ended() for _ in range(2)]
+
+
 @pytest.fixture
-def many(tmp_path):
+def out(runs):
+    """What the first run printed."""
+    _, [(_, out, _), _] = runs
+    return out
+
+
+@pytest.fixture
+def ask(runs):
+    """Asks the database of `runs`: rows."""
+    with psycopg.connect(runs[0], autocommit=True) as connection:
+        yield lambda text: connection.execute(text).fetchall()
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory):
     """A folder whose analysis takes a while."""
-    folder = tmp_path / "many"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("many")
     for number in range(2000):
         (folder / f"m{number:04}.py").write_text("import os\n" + "x = [1]\n" * 200)
     return folder

@@ -1,4 +1,4 @@
-"""The application of the worker's tests: `pgq worker -A support.tasks`, and what the tests enqueue."""
+"""The application of the worker's tests: what `pgq worker -A support.tasks` runs."""
 
 from __future__ import annotations
 

@@ -171,8 +171,9 @@ def test_a_wake_up_means_a_look_at_once_and_then_short_pauses_again(looking):
         looking.look()
     looking.schedule.wake()
     assert not looking.schedule.sleepy
-    assert looking.look()[0] == 0
-    assert looking.look()[0] <= 0.002
+    waits = [looking.look()[0] for _ in range(4)]
+    assert waits[0] == 0
+    assert next(filter(None, waits)) == 0.002
 
 
 def test_sweeps_take_no_more_than_their_share_of_the_time(looking):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 WAIT = 30
@@ -81,8 +82,6 @@ def test_a_worker_stopped_before_it_was_ready_ends_quietly(start_worker):
 
 
 def _exists(pid: int) -> bool:
-    import os
-
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,0 +1,58 @@
+"""`pgq migrate`: plan, apply, print."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from pgqueue import migrate
+
+
+@pytest.fixture
+def paths():
+    return [step.path for step in migrate.all_steps()]
+
+
+def test_the_plan_names_every_file_and_changes_nothing(pgq, empty_database, paths):
+    for _ in range(2):
+        said = pgq("migrate", "--plan", "--dsn", empty_database)
+        assert said.code == 0
+        assert said.lines[1:] == [f"  would apply {path}" for path in paths]
+
+
+def test_files_are_shown_as_they_are_applied_and_then_there_is_nothing_to_do(
+    pgq, empty_database, paths
+):
+    said = pgq("migrate", "--dsn", empty_database)
+    assert said.lines[1:-1] == [f"  applied {path}" for path in paths]
+    for option in ([], ["--plan"]):
+        assert pgq("migrate", *option, "--dsn", empty_database).lines[1:] == ["nothing to do"]
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_the_script_for_psql_makes_the_same_schema(
+    pgq_without_database, server, empty_database, connected
+):
+    where = ("--dsn", empty_database) if connected else ()
+    said = pgq_without_database("migrate", "--sql", "--schema", "shop", *where)
+    server.run("psql", "-v", "ON_ERROR_STOP=1", "-d", empty_database, input=said.out)
+    with psycopg.connect(empty_database) as connection:
+        assert migrate.plan(connection, "shop") == []
+    again = pgq_without_database("migrate", "--sql", "--schema", "shop", "--dsn", empty_database)
+    assert again.out == "-- nothing to do\n"
+
+
+def test_a_schema_of_a_newer_release_is_refused(pgq, connection):
+    connection.execute("insert into pgqueue.schema_files values ('migrations/9999_new.sql', '')")
+    said = pgq("migrate")
+    assert said.code == 1
+    assert "is newer than this pgqueue: it has migrations/9999_new.sql" in said.err
+
+
+def test_a_role_that_may_not_is_told_what_postgresql_says(pgq, empty_database):
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("drop role if exists nobody_special")
+        connection.execute("create role nobody_special login")
+    said = pgq("migrate", "--dsn", psycopg.conninfo.make_conninfo(empty_database, user="nobody_special"))
+    assert said.code == 1
+    assert said.err.startswith("pgq: PostgreSQL says: permission denied for database")

@@ -1,0 +1,154 @@
+"""`pgq status`, `pgq queues` and `pgq purge`."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from pgqueue import operations
+from pgqueue.cli import purge, status
+
+
+def paused(jobs):
+    return {row.queue for row in jobs.run(operations.queues()) if row.paused}
+
+
+# ── status ──
+
+
+def test_everything_is_there_at_a_glance(pgq, jobs):
+    worker = jobs.register("w1", queues=["default", "mail"])
+    jobs.finished(worker)
+    jobs.running(worker)
+    jobs.add(queue="mail", countdown=60)
+    jobs.add("strange")
+    said = pgq("status")
+    assert said.code == 0
+    assert said.lines[2:4] == [
+        "WAITING  SCHEDULED  READY  RUNNING  SUCCEEDED  FAILED  CANCELLED  OLDEST READY",
+        f"      0          1      1        1          1       0          0  {said.lines[3][-12:]}",
+    ]
+    assert any(line.startswith("mail") for line in said.lines)
+    assert any(line.startswith("w1 ") for line in said.lines)
+    assert said.lines[-1] == (
+        "warning: no live worker can run task strange from queue default (1 job)"
+    )
+    assert max(map(len, said.lines)) <= 100
+
+
+def test_the_same_as_json(pgq, jobs):
+    jobs.add("strange")
+    document = pgq("status", "--json").json
+    assert document["jobs"] == {
+        "waiting": 0,
+        "scheduled": 0,
+        "ready": 1,
+        "running": 0,
+        "succeeded": 0,
+        "failed": 0,
+        "cancelled": 0,
+    }
+    assert document["queues"][0]["queue"] == "default"
+    assert document["workers"] == []
+    (stuck,) = document["unclaimable"]
+    assert (stuck["queue"], stuck["task"], stuck["jobs"]) == ("default", "strange", 1)
+
+
+def test_an_empty_database(pgq):
+    said = pgq("status")
+    assert "no queue has jobs" in said.out
+    assert "no worker runs: start one with 'pgq worker -A …'" in said.out
+
+
+def test_a_history_too_long_to_count_is_estimated(pgq, jobs, monkeypatch):
+    for _ in range(3):
+        jobs.finished(jobs.register())
+    jobs.connection.execute("analyze pgqueue.jobs")
+
+    def too_slow():
+        raise psycopg.errors.QueryCanceled
+
+    monkeypatch.setattr(status.operations, "counts", too_slow)
+    said = pgq("status")
+    assert "~3" in said.lines[3]
+    assert "~ is an estimate: counting took longer than 2 s" in said.out
+
+
+# ── queues ──
+
+
+def test_queues_are_listed(pgq, jobs):
+    jobs.add(queue="mail")
+    jobs.run(operations.pause("slow"))
+    said = pgq("queues", "list")
+    assert [line.split()[0] for line in said.lines[1:]] == ["mail", "slow"]
+    assert said.lines[2].endswith("paused")
+    rows = pgq("queues", "list", "--json").json
+    assert [(row["queue"], row["ready"], row["paused"]) for row in rows] == [
+        ("mail", 1, False),
+        ("slow", 0, True),
+    ]
+    assert pgq("queues", "list", "--schema", "pgqueue").code == 0
+
+
+def test_queues_are_paused_and_resumed_by_name(pgq, jobs):
+    jobs.add(queue="mail")
+    said = pgq("queues", "pause", "mail", "slwo")
+    assert said.out == "paused mail\npaused slwo\n"
+    assert said.err == "warning: queue slwo has no jobs and no worker: is its name right?\n"
+    assert paused(jobs) == {"mail", "slwo"}
+    assert pgq("queues", "resume", "mail", "other").out == "mail resumed\nother was not paused\n"
+    assert paused(jobs) == {"slwo"}
+
+
+def test_all_queues_can_be_paused_and_resumed(pgq, jobs):
+    jobs.add(queue="a")
+    jobs.register(queues=["b"])
+    assert pgq("queues", "pause", "--all").code == 0
+    assert paused(jobs) == {"a", "b"}
+    assert pgq("queues", "resume", "--all").code == 0
+    assert paused(jobs) == set()
+    said = pgq("queues", "resume", "--all")
+    assert (said.code, said.err) == (1, "pgq: there is no such queue\n")
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_names_are_needed(pgq, command):
+    for arguments in ([], ["mail", "--all"]):
+        said = pgq("queues", command, *arguments)
+        assert said.code == 2
+        assert "name the queues, or give --all" in said.err
+    assert "a name is a text of printable characters" in pgq("queues", command, "a\nb").err
+
+
+# ── purge ──
+
+
+def test_queues_are_emptied_in_batches_and_it_is_said_where_the_jobs_went(pgq, jobs, monkeypatch):
+    monkeypatch.setattr(purge, "BATCH", 2)
+    mail = [jobs.add(queue="mail") for _ in range(4)] + [jobs.add(queue="mail", countdown=60)]
+    other = jobs.add()
+    said = pgq("purge", "-Q", "mail", typed="y\n")
+    assert said.code == 0
+    assert "Cancel 5 jobs of 1 queue: mail (5)? [y/N]" in said.err
+    assert said.lines[-1] == (
+        "5 jobs cancelled; kept in the history for 14 d; "
+        "'pgq jobs retry --state cancelled' brings them back"
+    )
+    assert {jobs.state(job) for job in mail} == {"cancelled"}
+    assert jobs.state(other) == "queued"
+
+
+def test_without_a_name_every_queue_is_emptied_but_running_jobs_go_on(pgq, jobs):
+    running = jobs.running(jobs.register()).id
+    queued = [jobs.add(queue="a"), jobs.add(queue="b")]
+    assert pgq("purge", "--yes").out.startswith("2 jobs cancelled")
+    assert {jobs.state(job) for job in queued} == {"cancelled"}
+    assert jobs.state(running) == "running"
+    assert pgq("purge").out == "nothing waits\n"
+
+
+def test_a_no_empties_nothing(pgq, jobs):
+    job = jobs.add()
+    assert pgq("purge", typed="n\n").code == 1
+    assert jobs.state(job) == "queued"
