@@ -122,7 +122,7 @@ def _introduce(
         "folder": f"{printable(str(found.folder))}: {plural(len(found.files), 'Python file')}",
     }
     if left := queries.value(connection, "left_over", number):
-        facts["first"] = f"{plural(left, 'job')} of earlier runs, which were killed"
+        facts["first"] = f"{plural(left, 'job')} left by earlier runs"
     if found.skipped:
         facts["skipped"] = f"{plural(found.skipped, 'name')} that cannot be read or are not UTF-8"
     click.echo(_bold(f"pgqueue demo, run {number}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
@@ -32,7 +33,8 @@ def main() -> None:
         pipe.sendall(frames.hello_frame(_hello(app)))
     except BaseException as error:  # noqa: BLE001 (the supervisor must hear why)
         text = "".join(traceback.format_exception(error))
-        pipe.sendall(frames.frame(frames.BROKEN, text))
+        with contextlib.suppress(OSError):  # the supervisor is gone
+            pipe.sendall(frames.frame(frames.BROKEN, text))
         raise SystemExit(1) from None
     writer = Writer(pipe.sendall)
     _serve(pipe, app, Executor(app.tasks, options.slots, writer.put), writer)

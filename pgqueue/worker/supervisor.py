@@ -36,7 +36,8 @@ from pgqueue.worker.wakeup import Listener
 log = logging.getLogger("pgqueue.worker")
 
 SUMMARY_INTERVAL = 10.0
-FAREWELL = 5.0
+#: How long a stopping worker tries to say so, once nothing runs any more.
+FAREWELL = 3.0
 
 
 async def run_worker(options: WorkerOptions) -> None:
@@ -119,6 +120,7 @@ class Supervisor:
         )
         background = [listener.serve(), liveness.serve(), self.crew.serve(), self._summaries()]
         background += [_keep_doing(duty, control) for duty in duties.DUTIES]
+        background += [self._lose_patience()]
         await _until_done(pump.run(queues, tasks), background)
         await self._farewell(control, listener, liveness.worker_id)
 
@@ -130,6 +132,11 @@ class Supervisor:
         await self.crew.quit()
         done = self._journal.summary() or "no jobs"
         log.info("worker %s has stopped: %s", self._options.name, done)
+
+    async def _lose_patience(self) -> None:
+        """End the worker although its jobs cannot be given back, because PostgreSQL is away."""
+        await self._shutdown.overdue(FAREWELL)
+        log.error("%d jobs cannot be given back: they run again after the lease", self.crew.in_hand)
 
     def _asked_to_stop(self) -> None:
         if self._shutdown.ask(asyncio.get_running_loop().time()):

@@ -3,7 +3,7 @@
 --
 -- A partition is made as a table of its own and then attached, which needs no lock that stops a
 -- finishing worker; the default partition is locked for an instant, so call this with a short
--- lock_timeout and again later.
+-- lock_timeout and again later. Two callers take turns, and the second finds nothing to do.
 create or replace function pgqueue.create_partitions(days_ahead integer default 3) returns integer
     language plpgsql volatile
 as $$
@@ -17,6 +17,7 @@ declare
     high     timestamptz;
     strays   boolean;
 begin
+    perform pg_advisory_xact_lock(hashtextextended('pgqueue.create_partitions', 0));
     foreach outcome in array array['succeeded', 'failed', 'cancelled'] loop
         for day in select today + n from generate_series(0, days_ahead) n loop
             leaf := format('jobs_%s_%s', outcome, to_char(day, 'YYYYMMDD'));

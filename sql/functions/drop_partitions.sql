@@ -2,7 +2,7 @@
 -- Rows that strayed into a default partition are deleted when their time has come.
 --
 -- Dropping locks the outcome's parent for an instant: call it with a short lock_timeout and again
--- later.
+-- later. "if exists", because another caller may have been here first.
 create or replace function pgqueue.drop_partitions() returns setof text
     language plpgsql volatile
 as $$
@@ -22,7 +22,7 @@ begin
               and c.relname ~ '_[0-9]{8}$'
         loop
             if leaf.ends::timestamp at time zone 'utc' <= kept.since then
-                execute format('drop table pgqueue.%I', leaf.relname);
+                execute format('drop table if exists pgqueue.%I', leaf.relname);
                 return next leaf.relname;
             end if;
         end loop;

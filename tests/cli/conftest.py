@@ -1,4 +1,4 @@
-"""`pgq` as a person types it: in this process, in an empty folder, with the database of the test."""
+"""`pgq` as a person types it: in this process, in an empty folder, on the test's database."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from support.jobs import Jobs
 
 from pgqueue.cli.root import cli
-from support.jobs import Jobs
 
 SHOP = """
 from pgqueue import PgQueue

@@ -16,7 +16,9 @@ def finish_all(jobs):
         worker = jobs.register(tasks=["add", "fail"], queues=["default", "sums"])
 
         def work():
-            while not (found := jobs.claim(worker, queues=["default", "sums"], tasks=["add", "fail"])):
+            while not (
+                found := jobs.claim(worker, queues=["default", "sums"], tasks=["add", "fail"])
+            ):
                 pass
             jobs.finish(*found, state=state, **outcome)
 
@@ -128,7 +130,11 @@ def test_waiting_ends_with_the_timeout(pgq):
 
 def test_exit_code_0_and_json_for_a_job_that_succeeded(pgq, jobs):
     worker = jobs.register()
-    for result, printed in (("[1, 2]", "[1, 2]\n"), (None, "null\n"), ('"\\u001b[2J"', '"\\u001b[2J"\n')):
+    for result, printed in (
+        ("[1, 2]", "[1, 2]\n"),
+        (None, "null\n"),
+        ('"\\u001b[2J"', '"\\u001b[2J"\n'),
+    ):
         said = pgq("result", jobs.finished(worker, result=result))
         assert (said.code, said.out, said.err) == (0, printed, "")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -22,7 +24,7 @@ def database_of(said):
 
 @pytest.fixture(autouse=True)
 def _nothing_runs(monkeypatch):
-    monkeypatch.setattr(embedded, "running_dsn", lambda directory: None)
+    monkeypatch.setattr(embedded, "running_dsn", lambda _: None)
 
 
 @pytest.fixture
@@ -52,18 +54,16 @@ def test_the_order_dsn_application_environment(pgq_without_database, own):
 
 def test_last_comes_the_server_that_pgq_up_runs_here(pgq_without_database, monkeypatch, database):
     """It is migrated by itself, into the schema that is asked for."""
-    monkeypatch.setattr(embedded, "running_dsn", lambda directory: database)
+    monkeypatch.setattr(embedded, "running_dsn", lambda _: database)
     assert pgq_without_database("status", "--schema", "fresh").code == 0
     assert database_of(pgq_without_database("status", PGQUEUE_DSN=MINE.format("first"))) == "first"
 
 
-def test_embedded_starts_a_server_and_migrates_it(pgq_without_database, monkeypatch, empty_database):
-    class Server:
-        dsn = empty_database
-        __enter__ = lambda self: self  # noqa: E731
-        __exit__ = lambda self, *_: None  # noqa: E731
-
-    monkeypatch.setattr(embedded, "start", lambda directory: Server())
+def test_embedded_starts_a_server_and_migrates_it(
+    pgq_without_database, monkeypatch, empty_database
+):
+    server = nullcontext(SimpleNamespace(dsn=empty_database))
+    monkeypatch.setattr(embedded, "start", lambda _: server)
     said = pgq_without_database("jobs", "list", "--embedded", PGQUEUE_DSN=MINE.format("other"))
     assert (said.code, said.out) == (0, "no job matches\n")
 

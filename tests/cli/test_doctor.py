@@ -90,7 +90,10 @@ def test_many_dead_rows_are_no_matter_right_after_a_vacuum():
     [
         (
             VacuumHolder("transaction", "42", 7200.0, 10, "bob, psql, idle, select\n 1"),
-            ["held back for 2 h by transaction 42 (bob, psql, idle, select 1)", "terminate_backend(42)"],
+            [
+                "held back for 2 h by transaction 42 (bob, psql, idle, select 1)",
+                "terminate_backend(42)",
+            ],
         ),
         (
             VacuumHolder("prepared transaction", "gid", 7200.0, 10, "bob"),
@@ -109,9 +112,14 @@ def test_who_holds_vacuum_back_is_named_with_what_to_do(holder, says):
 
 
 def test_short_transactions_hold_nothing_back():
-    holders = [VacuumHolder("transaction", "42", 3.0, 1, ""), VacuumHolder("replication slot", "s", None, 5, "")]
+    holders = [
+        VacuumHolder("transaction", "42", 3.0, 1, ""),
+        VacuumHolder("replication slot", "s", None, 5, ""),
+    ]
     (finding,) = checks.judge_holders(holders, sees_all=True)
-    assert finding == Finding("ok", "vacuum", "the oldest transaction is 3 s old, so it is not held back")
+    assert finding == Finding(
+        "ok", "vacuum", "the oldest transaction is 3 s old, so it is not held back"
+    )
     blind = list(checks.judge_holders([], sees_all=False))
     assert "grant pg_read_all_stats" in blind[1].advice
 
@@ -191,7 +199,9 @@ def test_a_schema_that_is_not_there_is_a_problem(pgq, empty_database):
 
 
 def test_a_function_of_another_release_is_a_warning(pgq, connection):
-    connection.execute("update pgqueue.schema_files set sha256 = 'x' where path like 'functions/wake%'")
+    connection.execute(
+        "update pgqueue.schema_files set sha256 = 'x' where path like 'functions/wake%'"
+    )
     code, all_of_them = findings(pgq)
     assert code == 0
     assert found(all_of_them, "schema").text == "pgqueue has another release's functions/wake.sql"
@@ -202,7 +212,9 @@ def test_partitions_that_nobody_made(pgq, jobs):
     day = jobs.value("select to_char(now() at time zone 'utc', 'YYYYMMDD')")
     jobs.connection.execute(f"drop table pgqueue.jobs_failed_{day}")
     jobs.run(operations.cancel([jobs.add()]))
-    jobs.connection.execute(f"alter table pgqueue.jobs_cancelled detach partition pgqueue.jobs_cancelled_{day}")
+    jobs.connection.execute(
+        f"alter table pgqueue.jobs_cancelled detach partition pgqueue.jobs_cancelled_{day}"
+    )
     jobs.run(operations.cancel([jobs.add()]))
     _, all_of_them = findings(pgq)
     missing, strays = [f for f in all_of_them if f.check == "partitions"]
@@ -219,12 +231,14 @@ def test_autovacuum_disabled_for_the_hot_table(pgq, connection):
 
 def test_an_open_transaction_is_named(pgq, connect, monkeypatch):
     monkeypatch.setattr(checks, "LONG_TRANSACTION", -1)
-    with connect(application_name="report") as other, other.transaction():
+    other = connect(application_name="report")
+    pid = other.info.backend_pid
+    with other.transaction():
         other.execute("select txid_current(), 'much work'")
         _, all_of_them = findings(pgq)
-    (finding,) = [f for f in all_of_them if f.check == "vacuum" and str(other.info.backend_pid) in f.text]
+    (finding,) = [f for f in all_of_them if f.check == "vacuum" and f" {pid} " in f.text]
     assert "report, idle in transaction, select txid_current(), 'much work'" in finding.text
-    assert finding.advice == f"end it: select pg_terminate_backend({other.info.backend_pid})"
+    assert finding.advice == f"end it: select pg_terminate_backend({pid})"
 
 
 def test_a_sleepers_lock_without_a_worker(pgq, jobs, connect, monkeypatch):
@@ -269,5 +283,7 @@ def test_a_check_that_the_database_refuses_is_a_finding(pgq, connection, databas
     finally:
         connection.execute("drop owned by reader")
         connection.execute("drop role reader")
-    refused = [f.check for f in all_of_them if f.text.startswith("could not be looked at: permission")]
+    refused = [
+        f.check for f in all_of_them if f.text.startswith("could not be looked at: permission")
+    ]
     assert {"workers", "tasks"} <= set(refused)

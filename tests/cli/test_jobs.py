@@ -20,7 +20,9 @@ def failed(jobs, worker):
     job = jobs.running(worker, args='["a\\u0007b", {"$date": "2026-11-22"}]', max_attempts=2)
     jobs.retry(job, error="OSError: first")
     (job,) = jobs.claim(worker)
-    jobs.finish(job, state="failed", error="ValueError: second\nline", traceback="Trace\n  x\x1b[2J")
+    jobs.finish(
+        job, state="failed", error="ValueError: second\nline", traceback="Trace\n  x\x1b[2J"
+    )
     return job.id
 
 
@@ -113,7 +115,9 @@ def test_a_job_that_nobody_knows(pgq, unknown):
     )
 
 
-@pytest.mark.parametrize("command", [["jobs", "show"], ["jobs", "retry"], ["jobs", "cancel"], ["result"]])
+@pytest.mark.parametrize(
+    "command", [["jobs", "show"], ["jobs", "retry"], ["jobs", "cancel"], ["result"]]
+)
 def test_what_is_not_an_id_is_refused_before_a_database_is_needed(pgq_without_database, command):
     said = pgq_without_database(*command, "42")
     assert said.code == 2

@@ -53,6 +53,8 @@ def test_a_role_that_may_not_is_told_what_postgresql_says(pgq, empty_database):
     with psycopg.connect(empty_database, autocommit=True) as connection:
         connection.execute("drop role if exists nobody_special")
         connection.execute("create role nobody_special login")
-    said = pgq("migrate", "--dsn", psycopg.conninfo.make_conninfo(empty_database, user="nobody_special"))
+    said = pgq(
+        "migrate", "--dsn", psycopg.conninfo.make_conninfo(empty_database, user="nobody_special")
+    )
     assert said.code == 1
     assert said.err.startswith("pgq: PostgreSQL says: permission denied for database")

@@ -66,7 +66,9 @@ def test_times_before_after_and_never():
     assert formats.since(formats.LAST, NOW) == "never"
 
 
-@pytest.mark.parametrize("text", ["1" + "0" * 5000, "[" * 5000 + "]" * 5000, "1" + "0" * 400 + ".5"])
+@pytest.mark.parametrize(
+    "text", ["1" + "0" * 5000, "[" * 5000 + "]" * 5000, "1" + "0" * 400 + ".5"]
+)
 def test_json_that_python_cannot_read_is_shown_as_it_is(text):
     assert formats.stored(text) == text
     assert formats.pretty(text) in ([text], [f'"{text}"'])

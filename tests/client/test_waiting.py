@@ -49,7 +49,7 @@ def test_a_finish_wakes_whoever_waits(app, jobs, worker):
         # A poll that found nothing is over once the connection is idle.
         looked = (
             "select count(*) from pg_stat_activity where application_name = 'pgqueue' "
-            "and state = 'idle' and query like '%finished_at >=%'"
+            "and state = 'idle' and query like '%%finished_at >=%%'"
         )
         wait_for(lambda: jobs.value(looked) == 1, "the first look")
         jobs.finish(claimed, result="42")

@@ -6,6 +6,8 @@ import psycopg
 import pytest
 from playing import Play
 
+from support.jobs import Jobs
+
 ROLES = "select rolname::text from pg_roles"
 
 
@@ -45,3 +47,9 @@ def play(place):
     yield play
     for each in under_way:
         each.end()
+
+
+@pytest.fixture
+def jobs(connection):
+    """Operations on `connection`, as a worker does them."""
+    return Jobs(connection)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 WAIT = 30
 
 
@@ -79,6 +82,27 @@ def test_a_worker_stopped_before_it_was_ready_ends_quietly(start_worker):
     worker.signal(signal.SIGTERM)
     assert worker.ended() in (0, -signal.SIGTERM)
     assert "Traceback" not in worker.log
+
+
+def test_a_worker_ends_on_a_second_signal_although_the_database_is_away(
+    worker, send, lock, until, server, database
+):
+    lock(1)
+    result = send("hold", 1)
+    until(lambda: result.state == "STARTED")
+    name = conninfo_to_dict(database)["dbname"]
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        admin.execute(f"alter database {name} allow_connections false")
+        admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
+        )
+        worker.logged("no connection to PostgreSQL")
+        worker.signal(signal.SIGTERM)
+        worker.logged("stopping")
+        worker.signal(signal.SIGTERM)
+        assert worker.ended() == 0
+        admin.execute(f"alter database {name} allow_connections true")
+    worker.logged("jobs cannot be given back")
 
 
 def _exists(pid: int) -> bool:
