@@ -16,10 +16,10 @@ from pgqueue import operations
 from pgqueue.config import find_dsn
 from pgqueue.database import Pools
 from pgqueue.errors import ConfigurationError, UnknownTask
-from pgqueue.operations import Outcome
 from pgqueue.options import Options, TaskOptions, checked_options, new_job
 from pgqueue.query import Query
 from pgqueue.result import AsyncResult
+from pgqueue.rows import Outcome
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
 from pgqueue.task import AsyncTask, BoundDecorator, Decorator, Task
 from pgqueue.waiting import ResultWaiter

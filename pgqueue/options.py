@@ -11,8 +11,8 @@ from uuid import UUID
 from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
 from pgqueue.identifiers import job_id, uuid7
-from pgqueue.operations import NewJob
 from pgqueue.retry import MAX_DELAY, MAX_RETRIES, RetryPolicy, is_retry_limit
+from pgqueue.rows import NewJob
 
 MAX_NAME_BYTES = 200
 

@@ -12,8 +12,8 @@ from pgqueue import operations
 from pgqueue.codec import decode
 from pgqueue.errors import ResultTimeout, TaskFailed, TaskRevokedError
 from pgqueue.identifiers import job_id
-from pgqueue.operations import JobRow, Outcome
 from pgqueue.query import Database
+from pgqueue.rows import JobRow, Outcome
 
 R = TypeVar("R")
 

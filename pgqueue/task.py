@@ -31,7 +31,6 @@ from pgqueue.errors import (
     StaleClaim,
     UsageError,
 )
-from pgqueue.operations import Finished, NewJob
 from pgqueue.options import (
     Options,
     checked_moment,
@@ -44,6 +43,7 @@ from pgqueue.query import Query
 from pgqueue.request import Request, current
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.retry import RetryPolicy, may_retry
+from pgqueue.rows import Finished, NewJob
 
 P = ParamSpec("P")
 R = TypeVar("R")

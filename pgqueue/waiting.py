@@ -21,7 +21,7 @@ from psycopg import sql
 from pgqueue import operations
 from pgqueue.backoff import Doubling
 from pgqueue.database import connection_string, run
-from pgqueue.operations import Outcome
+from pgqueue.rows import Outcome
 
 log = logging.getLogger("pgqueue.results")
 

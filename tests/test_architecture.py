@@ -28,7 +28,7 @@ HOUSE = """
     canvas schedules task result options waiting
     operations database migrate embedded programs
     query statements
-    retry limits crontab codec signals config arrays backoff describe identifiers request
+    retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]

@@ -15,10 +15,10 @@ from pgqueue.cli.database import Target
 from pgqueue.cli.options import database_options, examples
 from pgqueue.cli.result import tell, wait_for
 from pgqueue.codec import decode
+from pgqueue.describe import one_line
 from pgqueue.errors import InvalidPayload
-from pgqueue.operations import NewJob
 from pgqueue.options import new_job
-from pgqueue.worker.logs import printable
+from pgqueue.rows import NewJob
 
 #: How much of a faulty text is shown around the fault, to both sides.
 AROUND = 30
@@ -109,7 +109,7 @@ def _job(
         near = get_close_matches(task, app.tasks, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         click.echo(
-            f"warning: {app.name} knows no task {printable(task)}{printable(hint)} The job waits "
+            f"warning: {app.name} knows no task {one_line(task)}{one_line(hint)} The job waits "
             "until a worker knows it.",
             err=True,
         )
@@ -119,8 +119,8 @@ def _job(
 def _at(error: json.JSONDecodeError) -> str:
     first = max(0, error.pos - AROUND)
     before, after = error.doc[first : error.pos], error.doc[error.pos : error.pos + AROUND]
-    before = printable(before)
+    before = one_line(before)
     what = error.msg[0].lower() + error.msg[1:]
     return (
-        f"{what} at position {error.pos}\n    {before}{printable(after)}\n    {' ' * len(before)}^"
+        f"{what} at position {error.pos}\n    {before}{one_line(after)}\n    {' ' * len(before)}^"
     )

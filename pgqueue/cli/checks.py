@@ -15,8 +15,8 @@ from pgqueue.cli import formats
 from pgqueue.cli.database import Session, connect
 from pgqueue.database import run
 from pgqueue.errors import SchemaMismatch
-from pgqueue.operations import LiveTable, ServerFacts, VacuumHolder, WorkerRow
 from pgqueue.query import Row
+from pgqueue.rows import LiveTable, ServerFacts, VacuumHolder, WorkerRow
 
 OK: Literal["ok"] = "ok"
 WARNING: Literal["warning"] = "warning"

@@ -30,7 +30,7 @@ from pgqueue.demo.place import Connection, Place
 from pgqueue.demo.progress import Progress, ProgressLine
 from pgqueue.demo.queries import Answer
 from pgqueue.demo.worker import Worker
-from pgqueue.worker.logs import printable
+from pgqueue.describe import one_line
 
 INTERRUPTED = 130  # as a shell says it
 
@@ -119,7 +119,7 @@ def _introduce(
         "database": f"PostgreSQL {version[0]}.{version[1]}, {where}",
         "schema": f"{plural(applied, 'file')} of SQL applied" if applied else "up to date",
         "worker": servant.command,
-        "folder": f"{printable(str(found.folder))}: {plural(len(found.files), 'Python file')}",
+        "folder": f"{one_line(str(found.folder))}: {plural(len(found.files), 'Python file')}",
     }
     if left := queries.value(connection, "left_over", number):
         facts["first"] = f"{plural(left, 'job')} left by earlier runs"

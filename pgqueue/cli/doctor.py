@@ -12,8 +12,8 @@ from pgqueue.cli import formats, tables
 from pgqueue.cli.checks import OK, PROBLEM, WARNING, Finding, examine
 from pgqueue.cli.database import Target
 from pgqueue.cli.options import database_options, examples, json_option
+from pgqueue.describe import one_line
 from pgqueue.errors import ConfigurationError
-from pgqueue.worker.logs import printable
 
 COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "red"}
 LEVEL, CHECK = 9, 13  # columns
@@ -68,7 +68,7 @@ def _show(finding: Finding, advice: str) -> None:
 
 def _lines(text: str) -> list[str]:
     width = tables.width()
-    lines = [printable(line) for line in text.splitlines()]
+    lines = [one_line(line) for line in text.splitlines()]
     if width is None:
         return lines
     room = max(20, width - LEVEL - CHECK)

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from pgqueue.operations import JobRow
-from pgqueue.worker.logs import printable
+from pgqueue.describe import one_line
+from pgqueue.rows import JobRow
 
 _UNITS = ((36 * 3600, 86400, "d"), (90 * 60, 3600, "h"), (90, 60, "min"), (1, 1, "s"))
 _BYTES = ("bytes", "kB", "MB", "GB", "TB")
@@ -109,9 +109,9 @@ def stored(text: str | None) -> Any:
 def pretty(text: str) -> list[str]:
     """Return stored JSON as lines for a person."""
     try:
-        return [printable(line) for line in _lines(json.loads(text, parse_float=_finite))]
+        return [one_line(line) for line in _lines(json.loads(text, parse_float=_finite))]
     except _UNREADABLE:
-        return [printable(text)]
+        return [one_line(text)]
 
 
 def _lines(value: Any, before: str = "", after: str = "") -> list[str]:

@@ -14,8 +14,8 @@ from pgqueue.backoff import Doubling
 from pgqueue.cli import formats, tables
 from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import database_options, examples, json_option
-from pgqueue.operations import WorkerRow
-from pgqueue.worker.logs import printable
+from pgqueue.describe import one_line
+from pgqueue.rows import WorkerRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def ping(target: Target, timeout: float, as_json: bool) -> None:
     for answer in [] if as_json else answers:
         heard = formats.age(answer.worker.silent_for)
         said = f"no answer; last heard of {heard} ago{'' if answer.worker.alive else ': lost'}"
-        click.echo(f"{printable(answer.worker.name)}: {_pong(answer) or said}")
+        click.echo(f"{one_line(answer.worker.name)}: {_pong(answer) or said}")
     if not any(answer.after is not None for answer in answers):
         if not as_json:
             click.echo("nobody answered", err=True)
@@ -199,7 +199,7 @@ def _say_who_is_silent(answers: Iterable[Answer]) -> None:
         if answer.after is None:
             worker = answer.worker
             click.echo(
-                f"{printable(worker.name)} did not answer: as of {formats.age(worker.silent_for)} "
+                f"{one_line(worker.name)} did not answer: as of {formats.age(worker.silent_for)} "
                 f"ago{'' if worker.alive else ', and its lease is over'}",
                 err=True,
             )

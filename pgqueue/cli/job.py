@@ -8,9 +8,9 @@ from datetime import datetime
 import click
 
 from pgqueue.cli import formats
-from pgqueue.operations import Attempt, JobRow
+from pgqueue.describe import one_line
 from pgqueue.result import celery_state
-from pgqueue.worker.logs import printable
+from pgqueue.rows import Attempt, JobRow
 
 NAME = 11  # columns of a field's name
 
@@ -63,11 +63,11 @@ def _show_attempt(attempt: Attempt) -> None:
     )
     lines = (attempt.traceback or attempt.error).splitlines()
     for line in lines:
-        click.echo(f"  {printable(line)}")
+        click.echo(f"  {one_line(line)}")
 
 
 def _field(name: str, text: str) -> None:
-    click.echo(f"{click.style(f'{name:<{NAME}}', bold=True)}{printable(text)}")
+    click.echo(f"{click.style(f'{name:<{NAME}}', bold=True)}{one_line(text)}")
 
 
 def _block(name: str, lines: Iterable[str]) -> None:

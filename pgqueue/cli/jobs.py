@@ -23,9 +23,9 @@ from pgqueue.cli.options import (
     yes_option,
 )
 from pgqueue.cli.result import FINISHED, unknown
-from pgqueue.operations import JobRow
+from pgqueue.describe import one_line
 from pgqueue.query import Query
-from pgqueue.worker.logs import printable
+from pgqueue.rows import JobRow
 
 BATCH = 1000
 
@@ -48,7 +48,7 @@ class Criteria:
             f" of task {self.task}" if self.task else "",
             f" in queue {self.queue}" if self.queue else "",
         ]
-        return printable("".join(parts))
+        return one_line("".join(parts))
 
 
 @click.group(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from pgqueue.worker.logs import printable
+from pgqueue.describe import one_line
 
 STATES = ("waiting", "queued", "running", "succeeded", "failed", "cancelled")
 
@@ -64,7 +64,7 @@ def job_ids(ctx: click.Context, param: click.Parameter, given: Any) -> Any:
         return given and str(UUID(given))
     except ValueError:
         raise click.BadParameter(
-            f"{printable(repr(given))} is not a job's id: ids are UUIDs such as "
+            f"{one_line(repr(given))} is not a job's id: ids are UUIDs such as "
             "0198c0de-0000-7000-8000-000000000001, see 'pgq jobs list'"
         ) from None
 

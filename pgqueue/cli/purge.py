@@ -10,8 +10,8 @@ from pgqueue import operations
 from pgqueue.cli import formats
 from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import confirm, database_options, examples, names, yes_option
+from pgqueue.describe import one_line
 from pgqueue.options import checked_name
-from pgqueue.worker.logs import printable
 
 BATCH = 1000
 
@@ -31,7 +31,7 @@ def purge(target: Target, given: tuple[str, ...], yes: bool) -> None:
         if not total:
             click.echo("nothing waits")
             return
-        parts = [f"{printable(queue)} ({number:,})" for queue, number in waiting.items()]
+        parts = [f"{one_line(queue)} ({number:,})" for queue, number in waiting.items()]
         what = f"{formats.plural(total, 'job')} of {formats.plural(len(parts), 'queue')}"
         confirm(f"Cancel {what}: {', '.join(parts)}?", yes=yes)
         cancelled = 0

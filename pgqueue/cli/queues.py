@@ -9,8 +9,8 @@ from pgqueue.cli import formats
 from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import Failure, database_options, examples, json_option
 from pgqueue.cli.status import show_queues
+from pgqueue.describe import one_line
 from pgqueue.options import checked_name
-from pgqueue.worker.logs import printable
 
 
 @click.group(epilog=examples("pgq queues list", "pgq queues pause mail", "pgq queues resume --all"))
@@ -53,10 +53,10 @@ def pause(target: Target, names: tuple[str, ...], every: bool) -> None:
         known = _known(session)
         for name in _chosen(names, every, known):
             session.run(operations.pause(name))
-            click.echo(f"paused {printable(name)}")
+            click.echo(f"paused {one_line(name)}")
             if name not in known:
                 click.echo(
-                    f"warning: queue {printable(name)} has no jobs and no worker: "
+                    f"warning: queue {one_line(name)} has no jobs and no worker: "
                     "is its name right?",
                     err=True,
                 )
@@ -72,7 +72,7 @@ def resume(target: Target, names: tuple[str, ...], every: bool) -> None:
         paused = {row.queue for row in session.run(operations.queues()) if row.paused}
         for name in _chosen(names, every, paused):
             session.run(operations.resume(name))
-            click.echo(f"{printable(name)} {'resumed' if name in paused else 'was not paused'}")
+            click.echo(f"{one_line(name)} {'resumed' if name in paused else 'was not paused'}")
 
 
 def _known(session: Session) -> set[str]:

@@ -11,8 +11,8 @@ from pgqueue.backoff import Doubling
 from pgqueue.cli import formats
 from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import database_options, examples, job_ids
-from pgqueue.operations import JobRow
-from pgqueue.worker.logs import printable
+from pgqueue.describe import one_line
+from pgqueue.rows import JobRow
 
 SUCCEEDED, FAILED, UNFINISHED = 0, 1, 2
 FINISHED = ("succeeded", "failed", "cancelled")
@@ -71,9 +71,9 @@ def tell(job: str, found: JobRow | None, *, traceback: bool) -> int:
         return UNFINISHED
     if traceback and found.traceback:
         for line in found.traceback.splitlines():
-            click.echo(printable(line), err=True)
+            click.echo(one_line(line), err=True)
     else:
-        click.echo(f"{found.state}: {printable(found.error or 'no reason was given')}", err=True)
+        click.echo(f"{found.state}: {one_line(found.error or 'no reason was given')}", err=True)
     return FAILED
 
 

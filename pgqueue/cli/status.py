@@ -9,8 +9,8 @@ from pgqueue import __version__, operations
 from pgqueue.cli import formats, tables
 from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import database_options, examples, json_option
-from pgqueue.operations import QueueRow, WorkerRow
-from pgqueue.worker.logs import printable
+from pgqueue.describe import one_line
+from pgqueue.rows import QueueRow, WorkerRow
 
 #: Counting a long history exactly is not worth more seconds than this.
 PATIENCE = 2.0
@@ -66,7 +66,7 @@ def status(target: Target, as_json: bool) -> None:
     for queue, task, waiting, _ in stuck[:MOST_TASKS]:
         click.echo(
             click.style("warning", fg="yellow", bold=True)
-            + f": no live worker can run task {printable(task)} from queue {printable(queue)} "
+            + f": no live worker can run task {one_line(task)} from queue {one_line(queue)} "
             f"({formats.plural(waiting, 'job')})"
         )
     if len(stuck) > MOST_TASKS:

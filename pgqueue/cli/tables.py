@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import click
 
-from pgqueue.worker.logs import printable
+from pgqueue.describe import one_line
 
 GAP = "  "
 #: A column is not cut below this.
@@ -94,7 +94,7 @@ def _columns(char: str) -> int:
 def _text(cell: Cell) -> str:
     if cell is None:
         return ""
-    return f"{cell:,}" if isinstance(cell, int) else printable(cell)
+    return f"{cell:,}" if isinstance(cell, int) else one_line(cell)
 
 
 def _narrow(widths: list[int], cuttable: list[int], room: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pgqueue.operations import ClaimedJob
+from pgqueue.rows import ClaimedJob
 from pgqueue.worker import frames
 from pgqueue.worker.frames import Record
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from pgqueue.backoff import Doubling
-from pgqueue.operations import ClaimedJob, Lane
+from pgqueue.rows import ClaimedJob, Lane
 
 PRIORITIES = range(9, -1, -1)
 MAX_CLAIM = 500

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pgqueue.errors import ConfigurationError
-from pgqueue.operations import ClaimedJob, Released
+from pgqueue.rows import ClaimedJob, Released
 from pgqueue.worker import frames
 from pgqueue.worker.children import Child, ChildOptions
 from pgqueue.worker.claims import Pace

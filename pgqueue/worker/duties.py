@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pgqueue import operations
 from pgqueue.migrate import DAYS_AHEAD
+from pgqueue.rows import Lost
 from pgqueue.worker.control import Control, Runner
 
 log = logging.getLogger("pgqueue.worker")
@@ -37,7 +38,7 @@ async def perform(duty: Duty, control: Control) -> bool:
 async def rescue(run: Runner) -> None:
     """Queue the jobs again whose worker has let its lease go by."""
     lost = await run(operations.lost())
-    by_worker: dict[int, list[operations.Lost]] = {}
+    by_worker: dict[int, list[Lost]] = {}
     for job in lost:
         by_worker.setdefault(job.worker_id, []).append(job)
     for worker, jobs in by_worker.items():

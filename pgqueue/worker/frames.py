@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pgqueue.operations import ClaimedJob
+from pgqueue.rows import ClaimedJob
 
 JOBS, RECALL, QUIT = "J", "R", "Q"  # to the child
 HELLO, OUTCOMES, BROKEN = "H", "O", "B"  # from the child

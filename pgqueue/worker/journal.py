@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from typing import Any
 
-from pgqueue.operations import ClaimedJob
+from pgqueue.rows import ClaimedJob
 from pgqueue.worker import frames
 from pgqueue.worker.frames import Record
 from pgqueue.worker.reports import Batch

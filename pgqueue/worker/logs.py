@@ -7,6 +7,8 @@ import logging
 import sys
 import time
 
+from pgqueue.describe import one_line
+
 FORMATS = ("human", "json")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -33,10 +35,10 @@ class HumanFormatter(logging.Formatter):
         """Return the line; a message cannot forge another one."""
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         head = f"{clock}.{int(record.msecs):03d} {record.levelname:<7} {self._process:<10} "
-        line = head + printable(record.getMessage())
+        line = head + one_line(record.getMessage())
         if record.exc_info:
             text = self.formatException(record.exc_info)
-            line += "\n" + "\n".join("    " + printable(part) for part in text.splitlines())
+            line += "\n" + "\n".join("    " + one_line(part) for part in text.splitlines())
         return line
 
 
@@ -60,14 +62,3 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         return json.dumps(fields, default=str)
-
-
-def printable(text: str) -> str:
-    r"""Return a text with its control characters escaped.
-
-    >>> print(printable("one\ntwo"))
-    one\ntwo
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import psycopg
 
 from pgqueue import operations
-from pgqueue.operations import ClaimedJob
+from pgqueue.rows import ClaimedJob
 from pgqueue.worker import claims
 from pgqueue.worker.control import Control, Disconnected, first_line
 from pgqueue.worker.crew import Crew

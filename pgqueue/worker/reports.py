@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pgqueue import operations
-from pgqueue.operations import Finished, Released, Retried
 from pgqueue.query import Query
+from pgqueue.rows import Finished, Released, Retried
 from pgqueue.worker import frames
 from pgqueue.worker.duties import MAX_CRASHES
 

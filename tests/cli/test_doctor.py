@@ -10,7 +10,7 @@ import pytest
 from pgqueue import operations
 from pgqueue.cli import checks
 from pgqueue.cli.checks import Finding
-from pgqueue.operations import LiveTable, ServerFacts, VacuumHolder
+from pgqueue.rows import LiveTable, ServerFacts, VacuumHolder
 
 SERVER = ServerFacts(
     version="15.18 (Debian)",

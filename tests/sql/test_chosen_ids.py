@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from pgqueue import operations
-from pgqueue.operations import NewJob
+from pgqueue.rows import NewJob
 
 
 def test_a_chosen_id_is_not_enqueued_again_while_its_finished_job_is_kept(jobs, worker):

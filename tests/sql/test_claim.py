@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from support.jobs import Jobs
 
 from pgqueue import operations
-from pgqueue.operations import Lane
-from support.jobs import Jobs
+from pgqueue.rows import Lane
 
 
 @pytest.fixture(params=["direct", "pooled"])

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from pgqueue import operations
-from pgqueue.operations import NewJob
+from pgqueue.rows import NewJob
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
 

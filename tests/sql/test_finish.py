@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pgqueue import operations
-from pgqueue.operations import Finished
+from pgqueue.rows import Finished
 
 STATES = ("succeeded", "failed", "cancelled")
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pgqueue import operations
-from pgqueue.operations import Lane, Outcome
+from pgqueue.rows import Lane, Outcome
 
 NOBODY = "0198c0de-0000-7000-8000-000000000001"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pgqueue import operations
-from pgqueue.operations import QueueRow
+from pgqueue.rows import QueueRow
 
 
 def queues(jobs):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pgqueue import operations
+from pgqueue.rows import Retried
 
 
 def errors(jobs, job):
@@ -73,8 +74,8 @@ def test_of_a_job_that_retries_for_ever_the_newest_hundred_errors_are_kept(jobs,
 def test_a_batch_is_retried_each_with_its_own_countdown_and_error(jobs, clock, worker):
     first, second = jobs.running(worker), jobs.running(worker)
     failed = [
-        operations.Retried(first.id, first.claim, 1.0, 'a "b" \\', None),
-        operations.Retried(second.id, second.claim, 2.0, "NULL", "t"),
+        Retried(first.id, first.claim, 1.0, 'a "b" \\', None),
+        Retried(second.id, second.claim, 2.0, "NULL", "t"),
     ]
     assert jobs.run(operations.retry(failed)) == {first.id, second.id}
     waits = [(jobs.get(job.id).run_at - clock.now()).total_seconds() for job in (first, second)]

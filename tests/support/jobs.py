@@ -11,8 +11,8 @@ import psycopg
 from pgqueue import operations
 from pgqueue.database import run
 from pgqueue.identifiers import uuid7
-from pgqueue.operations import ClaimedJob, Finished, JobRow, Lane, NewJob, Released, Retried
 from pgqueue.query import Query
+from pgqueue.rows import ClaimedJob, Finished, JobRow, Lane, NewJob, Released, Retried
 from pgqueue.worker.claims import PRIORITIES
 from pgqueue.worker.control import PLANNING
 from support.waiting import wait_for

@@ -11,8 +11,8 @@ import psycopg
 
 from pgqueue import AsyncResult, InvalidOption, PgQueue, PgQueueError, Retry, Task, TaskFailed
 from pgqueue.errors import JobError, UsageError
-from pgqueue.operations import JobRow, NewJob, Outcome
 from pgqueue.request import Request
+from pgqueue.rows import JobRow, NewJob, Outcome
 
 app = PgQueue("shop", dsn="postgresql:///shop", schema="jobs", include=["shop.tasks"])
 PgQueue(dns="postgresql:///shop")  # type: ignore[call-arg]

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pgqueue.operations import ClaimedJob, Lane
+from pgqueue.rows import ClaimedJob, Lane
 from pgqueue.worker.claims import (
     HORIZON,
     MAX_CLAIM,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgqueue.operations import ClaimedJob
+from pgqueue.rows import ClaimedJob
 from pgqueue.worker import frames
 from pgqueue.worker.frames import FIELD, RECORD, FrameReader
 

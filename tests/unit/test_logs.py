@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from pgqueue.worker.logs import HumanFormatter, JsonFormatter, printable
+from pgqueue.describe import one_line
+from pgqueue.worker.logs import HumanFormatter, JsonFormatter
 
 HOSTILE = [
     "one\n12:00:00.000 INFO    worker     all is well",
@@ -86,4 +87,4 @@ def test_a_line_for_programs_carries_the_exception_and_any_value():
 
 @pytest.mark.parametrize("text", ["", "as it is", "é😀 \\n"])
 def test_what_is_printable_stays_as_it_is(text):
-    assert printable(text) == text
+    assert one_line(text) == text

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgqueue.errors import ConfigurationError, InvalidOption, InvalidPayload
-from pgqueue.operations import NewJob
 from pgqueue.options import Options, TaskOptions, checked_name, checked_options, new_job
 from pgqueue.retry import RetryPolicy
+from pgqueue.rows import NewJob
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

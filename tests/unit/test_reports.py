@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from support.jobs import Jobs
 
-from pgqueue.operations import Finished, Released, Retried
+from pgqueue.rows import Finished, Released, Retried
 from pgqueue.worker import frames
 from pgqueue.worker.duties import MAX_CRASHES
 from pgqueue.worker.reports import Batch

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from pgqueue.errors import InvalidOption, ResultTimeout, TaskFailed, TaskRevokedError
-from pgqueue.operations import JobRow, Outcome
 from pgqueue.result import AsyncResult, celery_state
+from pgqueue.rows import JobRow, Outcome
 
 ID = "0198c0de-0000-7000-8000-000000000001"
 NOTHING = dict.fromkeys((field.name for field in fields(JobRow)), None)

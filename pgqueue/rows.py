@@ -1,0 +1,230 @@
+"""What crosses the border to the database: jobs to write, and rows as they are read. Pure values.
+
+What the hot path makes one of per job is a tuple; everything else is a frozen dataclass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to enqueue: payload and headers as JSON texts, spans of time in seconds."""
+
+    id: UUID
+    task: str
+    args: str
+    kwargs: str
+    queue: str = "default"
+    priority: int = 0
+    max_attempts: int | None = None
+    countdown: float = 0.0
+    eta: datetime | None = None
+    expires: datetime | None = None
+    expires_in: float | None = None
+    headers: str | None = None
+    notify: bool = True
+    #: Whether the id is the caller's own choice, and may have been used before.
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where a claim looks: a queue at a priority, from the place of the last claimed job on."""
+
+    queue: str
+    priority: int
+    run_at: str = "-infinity"
+    id: str = "00000000-0000-0000-0000-000000000000"
+
+
+class ClaimedJob(NamedTuple):
+    """A job that a worker has just claimed; its payload is still the stored JSON text.
+
+    A tuple, like the three below, because the hot path makes one per job.
+    """
+
+    id: str
+    claim: int
+    attempt: int
+    max_attempts: int | None
+    expires_in: float | None
+    queue: str
+    priority: int
+    run_at: str
+    task: str
+    args: str
+    kwargs: str
+    headers: str | None
+
+
+class Finished(NamedTuple):
+    """How a claimed job ended: the state that it ends in, and its result or error."""
+
+    id: str
+    claim: int
+    state: str
+    result: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+
+
+class Retried(NamedTuple):
+    """A claimed job whose attempt failed, and that will be tried again in `countdown` seconds."""
+
+    id: str
+    claim: int
+    countdown: float
+    error: str
+    traceback: str | None = None
+
+
+class Released(NamedTuple):
+    """A claimed job given back uncharged."""
+
+    id: str
+    claim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A job that a worker was running when its lease ended."""
+
+    id: str
+    claim: int
+    worker_id: int
+    worker_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as it stands in the database; `args`, `kwargs`, `headers`, `result` are JSON texts."""
+
+    id: str
+    state: str
+    queue: str
+    task: str
+    priority: int
+    attempt: int
+    max_attempts: int | None
+    crashes: int
+    claim: int
+    worker_id: int | None
+    run_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    cancel_requested_at: datetime | None
+    args: str
+    kwargs: str
+    headers: str | None
+    result: str | None
+    error: str | None
+    traceback: str | None
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a job that failed."""
+
+    attempt: int
+    claim: int
+    worker_id: int | None
+    started_at: datetime | None
+    failed_at: datetime
+    error: str
+    traceback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a finished job ended, as a waiting caller needs it."""
+
+    id: str
+    state: str
+    result: str | None
+    error: str | None
+    traceback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue and what is in it; `oldest_ready` in seconds."""
+
+    queue: str
+    paused: bool
+    waiting: int
+    ready: int
+    scheduled: int
+    running: int
+    oldest_ready: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker that has not stopped; `silent_for` in seconds."""
+
+    id: int
+    name: str
+    hostname: str
+    pid: int
+    version: str
+    queues: list[str]
+    tasks: list[str]
+    processes: int
+    concurrency: int
+    started_at: datetime
+    heartbeat_at: datetime
+    alive: bool
+    silent_for: float
+    stats: dict[str, Any]
+    active: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a server is and how it is set; `connections` without those kept for superusers."""
+
+    version: str
+    version_number: int
+    database: str
+    user: str
+    standby: bool
+    read_only: bool
+    fsync: bool
+    full_page_writes: bool
+    synchronous_commit: str
+    autovacuum: bool
+    connections: int
+    connected: int
+    prepared_transactions: int
+    sees_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTable:
+    """The hot table as vacuum sees it; `vacuumed` in seconds ago, `size` in bytes."""
+
+    autovacuum: bool
+    live: int
+    dead: int
+    vacuumed: float | None
+    size: int
+    unlogged: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class VacuumHolder:
+    """What keeps vacuum from removing dead rows: for how long, and over how many transactions."""
+
+    kind: str
+    name: str
+    seconds: float | None
+    transactions: int | None
+    detail: str

@@ -1,0 +1,208 @@
+"""What the page on operations says of roles, bounds and pgq doctor is so."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from blocks import ROOT, first_cells, names, page
+from playing import PageWorker
+
+from pgqueue import PgQueue, migrate, waiting
+from pgqueue.backoff import Doubling
+from pgqueue.cli import checks
+from pgqueue.worker import claims, duties, liveness
+from pgqueue.worker.settings import WorkerOptions
+
+OPERATIONS = page("operations.md")
+TASKS = """
+from pgqueue import PgQueue
+
+app = PgQueue("shop")
+
+
+@app.task(name="add")
+def add(a, b):
+    return a + b
+
+
+@app.task(name="together", bind=True)
+def together(self):
+    with self.transaction():
+        self.set_result("both")
+"""
+WAIT = 30
+ENQUEUE = "select pgqueue.enqueue('add', '{\"args\": [1, 2]}')"
+
+
+def test_every_line_of_doctor_is_explained():
+    source = (ROOT / "pgqueue/cli/checks.py").read_text() + (ROOT / "pgqueue/cli/doctor.py").read_text()
+    said = set(re.findall(r'Finding\(\s*\w+, "(\w+)"', source)) | {name for _, name in checks.CHECKS}
+    assert set(names(first_cells(OPERATIONS.section("pgq doctor")))) == said
+
+
+def test_the_bounds():
+    text = OPERATIONS.section("What happens when")
+    sweep = next(duty.interval for duty in duties.DUTIES if duty.name == "rescue")
+    for bound in (
+        f"a heartbeat every {liveness.HEARTBEAT:g} s",
+        f"a lease of {liveness.LEASE:g} s",
+        f"a sweep for lost workers every {sweep:g} s",
+        f"a look for jobs at least every {claims.POLL_LAST:g} s",
+        f"| {liveness.LEASE + sweep:g} s |",
+    ):
+        assert bound in text
+    assert waiting.POLL_LAST == claims.POLL_LAST
+    assert isinstance(Doubling(1, 2).next(), int)
+
+
+def test_other_numbers():
+    text = OPERATIONS.text
+    (grace,) = [f.default for f in dataclasses.fields(WorkerOptions) if f.name == "grace"]
+    intervals = {duty.name: duty.interval for duty in duties.DUTIES}
+    assert f"the default of {grace:g} seconds" in text
+    assert (intervals["partitions"], intervals["prune"]) == (3600, 600)
+    assert f"the next {migrate.DAYS_AHEAD} days every hour" in text
+    assert "every 10 minutes" in text
+    assert f"waiting {migrate.LOCK_TIMEOUT:g} seconds for a lock" in text
+    assert f"within {claims.HORIZON * 1000:g} ms" in text
+
+
+def test_the_settings_of_the_hot_table(connection):
+    (options,) = connection.execute(
+        "select reloptions from pg_class where oid = 'pgqueue.jobs_live'::regclass"
+    ).fetchone()
+    settings = dict(option.split("=") for option in options)
+    text = OPERATIONS.section("Autovacuum, and why claims are HOT")
+    assert f"filled to {settings['fillfactor']} % only" in text
+    shown = dict(re.findall(r"`(\w+) = (\w+)`", text))
+    assert shown
+    assert {name: settings[name] for name in shown} == shown
+
+
+# ── roles ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def as_role(clean_roles, empty_database, server):
+    """The page's roles in a database that `shop_owner` has migrated: `as_role("shop_web")` connects."""
+    del clean_roles
+    roles, grants, _ = [
+        block.text
+        for block in OPERATIONS.blocks
+        if block.language == "sql" and block.text in OPERATIONS.section("Roles")
+    ]
+    opened = []
+
+    def dsn(role):
+        return empty_database.replace(f"//{server.user}@", f"//{quote(role)}@")
+
+    def connect(role):
+        opened.append(psycopg.connect(dsn(role), autocommit=True))
+        return opened[-1]
+
+    connect.dsn = dsn
+    with psycopg.connect(empty_database, autocommit=True) as superuser:
+        superuser.execute(roles)
+        (name,) = superuser.execute("select current_database()").fetchone()
+        superuser.execute(f'grant create on database "{name}" to shop_owner')
+        migrate.migrate(connect("shop_owner"))
+        superuser.execute(grants)
+    yield connect
+    for connection in opened:
+        connection.close()
+
+
+def test_a_role_that_enqueues_with_sql_can_do_nothing_else(as_role):
+    connection = as_role("shop_trigger")
+    (job,) = connection.execute(ENQUEUE).fetchone()
+    assert job
+    for forbidden in (
+        "select * from pgqueue.jobs",
+        "select args from pgqueue.jobs_live",
+        "select pgqueue.cancel(id) from pgqueue.jobs_live",
+        f"select pgqueue.retry('{job}'::uuid)",
+        "select pgqueue.pause('default')",
+        "update pgqueue.jobs_live set task = 'x'",
+        "insert into pgqueue.jobs_live (id, state, task, run_at, created_at)"
+        " values (gen_random_uuid(), 'running', 'x', now(), now())",
+        "select * from pgqueue.workers",
+        "create table pgqueue.mine ()",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(forbidden)
+
+
+def test_what_a_chosen_id_needs(as_role):
+    enqueue = "select pgqueue.enqueue('add', id => gen_random_uuid())"
+    connection = as_role("shop_trigger")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(enqueue)
+    as_role("shop_owner").execute("grant select (id, state) on pgqueue.jobs to shop_trigger")
+    assert connection.execute(enqueue).fetchone()[0]
+
+
+def test_what_enqueueing_from_python_alone_needs(as_role):
+    app = PgQueue("web", dsn=as_role.dsn("shop_trigger"))
+    try:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app.send_task("add", [1, 2])
+        as_role("shop_owner").execute(
+            "grant select (id, queue, run_at, created_at) on pgqueue.jobs_live to shop_trigger"
+        )
+        assert app.send_task("add", [1, 2]).id
+    finally:
+        app.close()
+
+
+@pytest.fixture
+def worker(as_role, tmp_path, monkeypatch):
+    """A worker that runs as `shop_worker`, ready."""
+    (tmp_path / "shop.py").write_text(TASKS)
+    monkeypatch.setenv("PGQUEUE_DSN", as_role.dsn("shop_worker"))
+    worker = PageWorker("pgq worker -A shop --processes 1", tmp_path, tmp_path / "log")
+    yield worker.ready()
+    worker.destroy()
+
+
+def test_a_worker_and_a_client_with_the_rights_that_the_page_gives_them(as_role, worker):
+    app = PgQueue("web", dsn=as_role.dsn("shop_web"))
+    try:
+        result = app.send_task("add", [1, 2])
+        assert result.get(WAIT) == 3
+        assert app.send_task("together").get(WAIT) == "both"
+        assert result.forget()
+        later = app.send_task("add", [1, 2], countdown=3600)
+        assert later.revoke()
+        assert later.state == "REVOKED"
+    finally:
+        app.close()
+    assert worker.stop() == 0
+    assert not re.search("WARNING|ERROR", worker.log)
+
+
+def test_a_worker_that_does_not_own_the_schema_says_that_partitions_are_missing(as_role, worker):
+    owner = as_role("shop_owner")
+    assert worker.stop() == 0
+    owner.execute("drop table pgqueue.jobs_failed_" + _day(owner, 2))
+    again = PageWorker("pgq worker -A shop", worker._log.parent, worker._log.with_name("again"))
+    try:
+        again.logged("duty partitions: ")
+    finally:
+        again.destroy()
+    assert owner.execute("select pgqueue.create_partitions(7)").fetchone()[0] > 0
+
+
+def test_a_reader_sees_and_changes_nothing(as_role):
+    connection = as_role("shop_reader")
+    connection.execute("select * from pgqueue.jobs, pgqueue.queue_stats, pgqueue.workers")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(ENQUEUE)
+
+
+def _day(connection, ahead: int) -> str:
+    asked = "select to_char((now() at time zone 'utc')::date + %s, 'YYYYMMDD')"
+    return connection.execute(asked, [ahead]).fetchone()[0]
