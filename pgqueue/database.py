@@ -9,20 +9,26 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeAlias, TypeVar
+from datetime import UTC, datetime
+from typing import Any, LiteralString, TypeAlias, TypeVar
 
 import psycopg
+from psycopg.abc import Buffer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
+from psycopg.types.datetime import TimestamptzLoader
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from pgqueue.errors import SchemaMismatch, UsageError
-from pgqueue.query import Query
+from pgqueue.query import Query, Row
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema, statement
 
 T = TypeVar("T")
 SyncConnection: TypeAlias = psycopg.Connection[Any]
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[Any]
+
+#: Asks which server process answers.
+WHO: LiteralString = "select pg_backend_pid()"
 
 _PATIENCE: dict[str, Any] = {
     "connect_timeout": 10,
@@ -70,6 +76,43 @@ async def arun(connection: Any, query: Query[T], schema: str = DEFAULT_SCHEMA) -
         async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
             await cursor.execute(_text(query, schema), query.params)
             return query.read(await cursor.fetchall() if cursor.description else [])
+
+
+#: What times before and after Python's are read as, -infinity and infinity among them.
+FIRST, LAST = (end.replace(tzinfo=UTC) for end in (datetime.min, datetime.max))  # noqa: DTZ901
+
+
+class EndlessLoader(TimestamptzLoader):
+    """Reads times that Python lacks, such as infinity, at which jobs are due that wait for others."""
+
+    def load(self, data: Buffer) -> datetime:
+        """Return the time, or the end of Python's times."""
+        try:
+            return super().load(data)
+        except psycopg.DataError:
+            text = bytes(data)
+            return FIRST if text.startswith(b"-") or text.endswith(b"BC") else LAST
+
+
+def settle(connection: SyncConnection) -> None:
+    """Make a connection of our own ready: it reads infinity, and leaves nothing in a pooler."""
+    connection.adapters.register_loader("timestamptz", EndlessLoader)
+    if is_pooled(connection, connection.execute(WHO, prepare=False).fetchone()):
+        connection.prepare_threshold = None
+
+
+async def asettle(connection: AsyncConnection) -> None:
+    """Make an async connection of our own ready, like `settle`."""
+    connection.adapters.register_loader("timestamptz", EndlessLoader)
+    cursor = await connection.execute(WHO, prepare=False)
+    if is_pooled(connection, await cursor.fetchone()):
+        connection.prepare_threshold = None
+
+
+def is_pooled(connection: SyncConnection | AsyncConnection, who: Row | None) -> bool:
+    """Tell whether a pooler lends the server's sessions, given who answers `WHO`."""
+    # A pooler makes up the process id that it tells its clients.
+    return who is not None and who[0] != connection.info.backend_pid
 
 
 class Pools:
@@ -145,6 +188,7 @@ class Pools:
                     kwargs={"autocommit": True},
                     min_size=0,
                     max_size=self.max_size,
+                    configure=settle,
                     open=True,
                     name="pgqueue",
                 )
@@ -161,6 +205,7 @@ class Pools:
                 kwargs={"autocommit": True},
                 min_size=0,
                 max_size=self.max_size,
+                configure=asettle,
                 open=False,
                 name="pgqueue",
             )

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from pgqueue.errors import SchemaMismatch
+from pgqueue.errors import ConfigurationError, SchemaMismatch
 from pgqueue.statements import DEFAULT_SCHEMA, FOLDER, checked_schema, script, statement
 
 #: How long one file waits for a lock that others hold before it steps back and tries again, so
@@ -50,6 +50,7 @@ def plan(connection: psycopg.Connection[Any], schema: str = DEFAULT_SCHEMA) -> l
     Raises `SchemaMismatch` if the database is newer than this release, or holds a migration whose
     text is not this release's.
     """
+    _refuse_keyword(connection, schema)
     applied = _applied(connection, schema)
     steps = all_steps(schema)
     known = {step.path for step in steps}
@@ -127,10 +128,20 @@ def _apply(connection: psycopg.Connection[Any], schema: str, step: Step) -> bool
     return True
 
 
+def _refuse_keyword(connection: psycopg.Connection[Any], schema: str) -> None:
+    """Refuse a name that SQL reads as something else when it stands unquoted."""
+    asked = "select catcode <> 'U' from pg_get_keywords() where word = %s"
+    row = connection.execute(asked, [schema]).fetchone()
+    if row and row[0]:
+        raise ConfigurationError(f"schema={schema!r} is a word of SQL: give another name")
+
+
 def _applied(connection: psycopg.Connection[Any], schema: str) -> dict[str, str]:
     table = f"{checked_schema(schema)}.schema_files"
-    found = connection.execute("select to_regclass(%s) is not null", [table]).fetchone()
-    if not (found and found[0]):
+    # Not to_regclass(): within a transaction that waited for another migrator, it may still answer
+    # from a cache that knows nothing of the other one's work.
+    there = "select from pg_tables where schemaname = %s and tablename = 'schema_files'"
+    if connection.execute(there, [schema]).fetchone() is None:
         return {}
     rows = connection.execute(f"select path, sha256 from {table}")  # noqa: S608
     return dict(rows.fetchall())

@@ -20,7 +20,7 @@ from psycopg import sql
 
 from pgqueue import operations
 from pgqueue.backoff import Doubling
-from pgqueue.database import connection_string, run
+from pgqueue.database import connection_string, run, settle
 from pgqueue.rows import Outcome
 
 log = logging.getLogger("pgqueue.results")
@@ -92,8 +92,11 @@ class ResultWaiter:
                 self._fail(error)
 
     def _watch(self, connection: psycopg.Connection[Any]) -> None:
-        channel = sql.Identifier(f"{self._schema}.results")
-        connection.execute(sql.SQL("listen {}").format(channel))
+        settle(connection)
+        pooled = connection.prepare_threshold is None
+        if not pooled:  # through a pooler neither a lock nor LISTEN is ours: poll
+            channel = sql.Identifier(f"{self._schema}.results")
+            connection.execute(sql.SQL("listen {}").format(channel))
         # One that comes while a query is under way is handed to this, and not seen by select.
         self._notified = False
         connection.add_notify_handler(lambda _: self._note_notification())
@@ -112,7 +115,7 @@ class ResultWaiter:
                     return
                 polls.reset()
                 continue
-            if awake:
+            if awake and not pooled:
                 awake = not run(connection, operations.lie_down([PLACE]), self._schema)
             with self._lock:
                 fresh, self._fresh = self._fresh & ids, set()

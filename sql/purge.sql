@@ -5,6 +5,6 @@ from pgqueue.cancel(array(
     select j.id
     from pgqueue.jobs_live j
     where j.queue = %(queue)s::text and j.state = 'queued'
-    order by j.priority desc, j.run_at, j.id
+    order by j.priority, j.run_at, j.id
     limit %(limit)s::integer
 )) c

@@ -10,11 +10,11 @@ import os
 
 import psycopg
 import pytest
+
+from pgqueue import PgQueue
 from support.clock import Clock
 from support.databases import Databases
 from support.servers import SETTINGS, Binaries, Server, find
-
-from pgqueue import PgQueue
 
 CHOSEN = pytest.StashKey[dict[str, Binaries]]()
 

@@ -7,19 +7,16 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
 import click
 import psycopg
-from psycopg.types.datetime import TimestamptzLoader
 
 from pgqueue import database, embedded, migrate
 from pgqueue.app import PgQueue
-from pgqueue.cli.formats import FIRST, LAST
 from pgqueue.cli.project import Project, find_project
 from pgqueue.config import find_dsn, hide_password
-from pgqueue.database import SyncConnection, connection_string
+from pgqueue.database import EndlessLoader, SyncConnection, connection_string
 from pgqueue.errors import ConfigurationError
 from pgqueue.query import Query
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
@@ -119,7 +116,7 @@ def connect(dsn: str) -> Iterator[SyncConnection]:
         except psycopg.OperationalError as error:
             where = hide_password(dsn) or "PostgreSQL (as libpq's variables say)"
             raise ConfigurationError(f"no connection to {where}: {str(error).strip()}") from error
-        connection.adapters.register_loader("timestamptz", _EndlessLoader)
+        connection.adapters.register_loader("timestamptz", EndlessLoader)
         yield stack.enter_context(connection)
 
 
@@ -142,12 +139,3 @@ def _usual_place(app: PgQueue | None) -> Place:
         if running is None:
             raise
         return Place(running, embedded=True)
-
-
-class _EndlessLoader(TimestamptzLoader):
-    """Reads PostgreSQL's infinity, at which jobs are due that wait for others."""
-
-    def load(self, data: bytes | bytearray | memoryview) -> datetime:
-        if bytes(data) in (b"infinity", b"-infinity"):
-            return FIRST if bytes(data).startswith(b"-") else LAST
-        return super().load(data)

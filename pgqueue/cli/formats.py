@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
+from pgqueue.database import FIRST, LAST
 from pgqueue.describe import one_line
 from pgqueue.rows import JobRow
 
@@ -18,8 +19,6 @@ _BYTES = ("bytes", "kB", "MB", "GB", "TB")
 KIB = 1024
 #: JSON that is no longer than this stays on one line.
 ROOM = 80
-#: PostgreSQL's -infinity and infinity.
-FIRST, LAST = (end.replace(tzinfo=UTC) for end in (datetime.min, datetime.max))  # noqa: DTZ901
 #: Text nested deeper than Python reads is shown as it is stored.
 _UNREADABLE = (ValueError, RecursionError)
 

@@ -42,7 +42,7 @@ def main() -> None:
 
 def _serve(pipe: socket.socket, app: PgQueue, executor: Executor, writer: Writer) -> None:
     reader = frames.FrameReader()
-    while data := pipe.recv(RECEIVE):
+    while data := _received(pipe):
         for kind, body in reader.feed(data):
             if kind == frames.JOBS:
                 executor.submit(frames.read_records(body))
@@ -55,6 +55,13 @@ def _serve(pipe: socket.socket, app: PgQueue, executor: Executor, writer: Writer
                 os._exit(0)
     # The supervisor is gone, and with it the lease: whatever runs here runs elsewhere soon.
     os._exit(1)
+
+
+def _received(pipe: socket.socket) -> bytes:
+    try:
+        return pipe.recv(RECEIVE)
+    except OSError:
+        return b""
 
 
 class Writer:

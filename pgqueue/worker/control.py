@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from pgqueue.backoff import Doubling
-from pgqueue.database import AsyncConnection, connection_string
+from pgqueue.database import WHO, AsyncConnection, connection_string, is_pooled
 from pgqueue.query import Query
 from pgqueue.statements import statement
 
@@ -138,10 +138,8 @@ class Control:
             connection_string(self._dsn, application_name=self._application_name), autocommit=True
         )
         try:
-            cursor = await connection.execute("select pg_backend_pid()", prepare=False)
-            row = await cursor.fetchone()
-            # A pooler makes up the process id that it gives to its clients.
-            self.pooled = row is not None and row[0] != connection.info.backend_pid
+            cursor = await connection.execute(WHO, prepare=False)
+            self.pooled = is_pooled(connection, await cursor.fetchone())
             if not self.pooled:
                 for name, value in PLANNING.items():
                     await connection.execute("select set_config(%s, %s, false)", [name, value])

@@ -45,6 +45,7 @@ class Crew:
         self._on_change = on_change
         self._children: list[Child] = []
         self._nobody = asyncio.Event()
+        self._ending = False
         self._restarts: set[asyncio.Task[None]] = set()
         self._batch = Batch()
         #: What is being written down; a lost connection must not have it released.
@@ -79,7 +80,8 @@ class Crew:
         self.kill()
 
     def kill(self) -> None:
-        """End every child at once."""
+        """End every child at once, for good."""
+        self._ending = True
         for child in self._children:
             child.kill()
 
@@ -222,11 +224,12 @@ class Crew:
             self._batch.released += [Released(j.id, j.claim) for j in waiting]
         self._on_change()
         if not self.hello.done():
+            self._ending = True
             why = child.broken.rstrip() if child.broken else f"its process was {cause}"
             self.hello.set_exception(
                 ConfigurationError(f"-A {self._options.app} cannot be loaded: {why}")
             )
-        elif not self._shutdown.under_way:
+        elif not self._ending and not self._shutdown.under_way:
             log.error("process %s (pid %d) was %s", child.options.name, child.pid, cause)
             restart = asyncio.ensure_future(self._restart(number, 0 if child.ready else RESTART))
             self._restarts.add(restart)
@@ -234,5 +237,5 @@ class Crew:
 
     async def _restart(self, number: int, delay: float) -> None:
         await asyncio.sleep(delay)
-        if not self._shutdown.under_way:
+        if not self._ending and not self._shutdown.under_way:
             await self._start_child(number)

@@ -41,7 +41,8 @@ begin
     ), woken as (
         select pgqueue.wake(q.queue, 'pgqueue.jobs') from (select distinct queue from again) q
     )
-    select a.id from again a cross join (select count(*) from woken) w;  -- a left join is optimised away
+    -- Not a left join, which would be optimised away, and nobody woken.
+    select a.id from again a cross join (select count(*) from woken) w;
 end $$;
 
 create or replace function pgqueue.retry(id uuid) returns uuid

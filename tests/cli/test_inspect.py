@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.workers import Worker
 
 from pgqueue import operations
+from support.workers import Worker
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.jobs import Jobs
-from support.waiting import wait_for
 
 from pgqueue import ResultTimeout, TaskFailed, TaskRevokedError, waiting
+from support.jobs import Jobs
+from support.waiting import wait_for
 
 WAIT = 30
 GATE = (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from support.waiting import wait_for
 
 PATIENCE = 60.0

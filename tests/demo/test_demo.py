@@ -8,9 +8,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.waiting import wait_for
 
 from pgqueue.demo import queries
+from support.waiting import wait_for
 
 STATEMENT = re.compile(r"^ +select .*?;$", re.MULTILINE | re.DOTALL)
 

@@ -103,7 +103,9 @@ class Play:
         for statement in tree.body:
             expected = _EXPECTED.search(lines[statement.end_lineno - 1])
             ast.increment_lineno(statement, block.line)
-            self._statement(statement, str(block.page), *(expected.groups() if expected else (None, "")))
+            self._statement(
+                statement, str(block.page), *(expected.groups() if expected else (None, ""))
+            )
 
     def _statement(self, statement: ast.stmt, page: str, kind: str | None, expected: str) -> None:
         if kind == "→":
@@ -189,7 +191,9 @@ class Play:
 
 
 def _pattern(expected: str, new_ids: list[str]) -> str:
-    lines = ["(?s:.*)" if line == "…" else _line_pattern(line) for line in _plain(expected).split("\n")]
+    lines = [
+        "(?s:.*)" if line == "…" else _line_pattern(line) for line in _plain(expected).split("\n")
+    ]
     pattern = "\n".join(lines)
     for known in new_ids:
         first, *more = pattern.split(re.escape(known))

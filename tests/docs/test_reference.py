@@ -70,7 +70,9 @@ def test_its_defaults():
         if parameter.default
     }
     for name, default in defaults.items():
-        assert re.search(rf"^\| `{name}` \| `{default!r}` ".replace("'", '"'), text("PgQueue"), re.M)
+        assert re.search(
+            rf"^\| `{name}` \| `{default!r}` ".replace("'", '"'), text("PgQueue"), re.M
+        )
 
 
 def test_task_options():
@@ -98,7 +100,10 @@ def test_results():
     listed = [line.split("|")[1:3] for line in handle.splitlines() if line.startswith("| `")]
     states = {"PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED"}
     found = {name for row in listed for name in names(row)} - {"queued", "waiting", "running"}
-    assert found - {"succeeded", "failed", "cancelled"} | {"failed"} == public(AsyncResult, "id") | states
+    assert (
+        found - {"succeeded", "failed", "cancelled"} | {"failed"}
+        == public(AsyncResult, "id") | states
+    )
 
 
 def test_rows():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from support.jobs import Jobs
 
 from pgqueue import operations
 from pgqueue.rows import Lane
+from support.jobs import Jobs
 
 
 @pytest.fixture(params=["direct", "pooled"])

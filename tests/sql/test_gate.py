@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from support.jobs import Jobs
 
 from pgqueue import operations
+from support.jobs import Jobs
 
 
 @pytest.fixture

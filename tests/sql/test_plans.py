@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from support.jobs import Jobs
-from support.plans import explain
 
 from pgqueue import operations
 from pgqueue.identifiers import uuid7
 from pgqueue.rows import Finished, Lane, Released, Retried
 from pgqueue.worker.claims import PRIORITIES
+from support.jobs import Jobs
+from support.plans import explain
 
 LANES = [Lane(queue, priority) for queue in ("a", "b") for priority in PRIORITIES]
 IDS = [str(uuid7()) for _ in range(100)]

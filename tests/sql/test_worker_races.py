@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.jobs import Jobs
 
 from pgqueue import operations
+from support.jobs import Jobs
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from support.jobs import Jobs
 
 from pgqueue.rows import Finished, Released, Retried
 from pgqueue.worker import frames
 from pgqueue.worker.duties import MAX_CRASHES
 from pgqueue.worker.reports import Batch
+from support.jobs import Jobs
 
 SUCCEEDED = ["S", "1", "7", "[1]"]
 FAILED = ["F", "2", "7", "E: no", "trace"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
+
 from support.jobs import Jobs
 from support.waiting import wait_for
 from support.workers import PATIENCE, Worker

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import psycopg
-from support.waiting import wait_for
 
 from pgqueue import operations
+from support.waiting import wait_for
 
 WAIT = 30
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.jobs import Jobs
-from support.waiting import wait_for
 
 from pgqueue.worker.wakeup import Listener
+from support.jobs import Jobs
+from support.waiting import wait_for
 
 GATE = (
     "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ShareLock' and granted"

@@ -1,0 +1,637 @@
+-- The schema that sql/migrations/ and sql/functions/ come to, for reading: as PostgreSQL 18 dumps
+-- it, without the days of history and without comments. Generated, never executed:
+--     pytest --server pg18 --update-schema tests/sql/test_migrations.py
+
+CREATE SCHEMA pgqueue;
+
+CREATE TYPE pgqueue.job_state AS ENUM (
+    'waiting',
+    'queued',
+    'running',
+    'succeeded',
+    'failed',
+    'cancelled'
+);
+
+CREATE FUNCTION pgqueue.add_error(past jsonb, attempt integer, claim integer, worker_id bigint, started_at timestamp with time zone, failed_at timestamp with time zone, error text, traceback text) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (CASE WHEN (past IS NULL) THEN '[]'::jsonb WHEN (jsonb_array_length(past) >= 100) THEN (past - 0) ELSE past END || jsonb_build_object('attempt', attempt, 'claim', claim, 'worker_id', worker_id, 'started_at', started_at, 'failed_at', failed_at, 'error', error, 'traceback', traceback));
+
+CREATE TABLE pgqueue.jobs (
+    id uuid NOT NULL,
+    state pgqueue.job_state NOT NULL,
+    queue text NOT NULL,
+    task text NOT NULL,
+    priority smallint NOT NULL,
+    attempt integer NOT NULL,
+    max_attempts integer,
+    crashes smallint NOT NULL,
+    claim integer NOT NULL,
+    worker_id bigint,
+    run_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    args jsonb NOT NULL,
+    kwargs jsonb NOT NULL,
+    headers jsonb,
+    result jsonb,
+    error text,
+    traceback text,
+    past_errors jsonb
+)
+PARTITION BY LIST (state);
+
+COMMENT ON TABLE pgqueue.jobs IS 'Every job, whatever its state: jobs_live holds waiting, queued and running ones, finished ones are in a partition per outcome and day of finished_at';
+
+CREATE FUNCTION pgqueue.attempts(job_id uuid) RETURNS TABLE(attempt integer, claim integer, worker_id bigint, started_at timestamp with time zone, failed_at timestamp with time zone, error text, traceback text)
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT e.attempt,
+     e.claim,
+     e.worker_id,
+     e.started_at,
+     e.failed_at,
+     e.error,
+     e.traceback
+    FROM (pgqueue.jobs j
+      CROSS JOIN LATERAL jsonb_to_recordset(
+         CASE
+             WHEN (j.state = 'failed'::pgqueue.job_state) THEN pgqueue.add_error(j.past_errors, j.attempt, j.claim, j.worker_id, j.started_at, j.finished_at, j.error, j.traceback)
+             ELSE j.past_errors
+         END) e(attempt integer, claim integer, worker_id bigint, started_at timestamp with time zone, failed_at timestamp with time zone, error text, traceback text))
+   WHERE (j.id = attempts.job_id)
+   ORDER BY e.claim;
+END;
+
+CREATE FUNCTION pgqueue.cancel(ids uuid[]) RETURNS TABLE(id uuid, state pgqueue.job_state)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+    ended  bigint;
+begin
+    with found as materialized (
+        select j.id, j.state
+        from pgqueue.jobs_live j
+        where j.id = any (ids)
+        order by j.id
+        for update
+    ), marked as (
+        update pgqueue.jobs_live j
+        set cancel_requested_at = coalesce(j.cancel_requested_at, pgqueue.now())
+        from found f
+        where j.id = f.id and f.state = 'running'
+    ), gone as (
+        delete from pgqueue.jobs_live j
+        using found f
+        where j.id = f.id and f.state <> 'running'
+        returning j.*
+    ), cancelled as (
+        insert into pgqueue.jobs
+            (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id,
+             run_at, created_at, started_at, finished_at, expires_at, cancel_requested_at, args,
+             kwargs, headers, error, past_errors)
+        select
+            g.id, 'cancelled', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes,
+            g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, t.now, g.expires_at,
+            coalesce(g.cancel_requested_at, t.now), g.args, g.kwargs, g.headers, 'cancelled',
+            g.past_errors
+        from gone g, (select pgqueue.now() as now) t
+        returning id
+    )
+    select count(*) into ended from cancelled;
+    if ended > 0 then
+        perform pgqueue.wake('', 'pgqueue.results');
+    end if;
+    return query
+    select j.id, j.state from pgqueue.jobs j where j.id = any (ids);
+end $$;
+
+CREATE FUNCTION pgqueue.cancel(id uuid) RETURNS pgqueue.job_state
+    LANGUAGE sql
+    BEGIN ATOMIC
+ SELECT c.state
+    FROM pgqueue.cancel(ARRAY[cancel.id]) c(id, state);
+END;
+
+CREATE FUNCTION pgqueue.create_partitions(days_ahead integer DEFAULT 3) RETURNS integer
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    made     integer := 0;
+    today    date := (pgqueue.now() at time zone 'utc')::date;
+    outcome  text;
+    day      date;
+    leaf     text;
+    low      timestamptz;
+    high     timestamptz;
+    strays   boolean;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('pgqueue.create_partitions', 0));
+    foreach outcome in array array['succeeded', 'failed', 'cancelled'] loop
+        for day in select today + n from generate_series(0, days_ahead) n loop
+            leaf := format('jobs_%s_%s', outcome, to_char(day, 'YYYYMMDD'));
+            low := day::timestamp at time zone 'utc';
+            high := (day + 1)::timestamp at time zone 'utc';
+            continue when to_regclass(format('pgqueue.%I', leaf)) is not null;
+            execute format(
+                'select exists (select from pgqueue.%I where finished_at >= $1 and finished_at < $2)',
+                'jobs_' || outcome || '_default')
+                into strays using low, high;
+            continue when strays;
+            execute format('create table pgqueue.%I (like pgqueue.%I including defaults)',
+                leaf, 'jobs_' || outcome);
+            execute format('alter table pgqueue.%I attach partition pgqueue.%I for values from (%L) to (%L)',
+                'jobs_' || outcome, leaf, low, high);
+            made := made + 1;
+        end loop;
+    end loop;
+    return made;
+end $_$;
+
+CREATE FUNCTION pgqueue.drop_partitions() RETURNS SETOF text
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    kept  record;
+    leaf  record;
+begin
+    for kept in
+        select r.state, (pgqueue.now() - r.keep) as since from pgqueue.retention r
+    loop
+        for leaf in
+            select c.relname,
+                   to_date(right(c.relname, 8), 'YYYYMMDD') + 1 as ends
+            from pg_inherits i
+            join pg_class c on c.oid = i.inhrelid
+            where i.inhparent = format('pgqueue.jobs_%s', kept.state)::regclass
+              and c.relname ~ '_[0-9]{8}$'
+        loop
+            if leaf.ends::timestamp at time zone 'utc' <= kept.since then
+                execute format('drop table if exists pgqueue.%I', leaf.relname);
+                return next leaf.relname;
+            end if;
+        end loop;
+        execute format('delete from pgqueue.%I where finished_at < $1',
+            'jobs_' || kept.state || '_default') using kept.since;
+    end loop;
+end $_$;
+
+CREATE FUNCTION pgqueue.enqueue(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT 'default'::text, priority integer DEFAULT 0, countdown interval DEFAULT NULL::interval, eta timestamp with time zone DEFAULT NULL::timestamp with time zone, expires timestamp with time zone DEFAULT NULL::timestamp with time zone, id uuid DEFAULT NULL::uuid, headers jsonb DEFAULT NULL::jsonb, max_retries integer DEFAULT NULL::integer, notify boolean DEFAULT true) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+    moment    timestamptz := pgqueue.now();
+    due       timestamptz := greatest(coalesce(eta, moment + countdown, moment), moment);
+    new_id    uuid := coalesce(enqueue.id, pgqueue.uuid7());
+    args      jsonb := coalesce(payload -> 'args', '[]');
+    kwargs    jsonb := coalesce(payload -> 'kwargs', '{}');
+    stranger  text;
+begin
+    if coalesce(task, '') = '' then
+        raise exception 'pgqueue.enqueue: task must be the name of a task' using errcode = '22023';
+    end if;
+    if coalesce(queue, '') = '' then
+        raise exception 'pgqueue.enqueue: queue must be the name of a queue' using errcode = '22023';
+    end if;
+    if payload is null or jsonb_typeof(payload) <> 'object' then
+        raise exception 'pgqueue.enqueue: payload must be an object such as {"args": [1], "kwargs": {"b": 2}}, not %',
+            coalesce(jsonb_typeof(payload), 'null') using errcode = '22023';
+    end if;
+    select k into stranger from jsonb_object_keys(payload) k where k not in ('args', 'kwargs') limit 1;
+    if stranger is not null then
+        raise exception 'pgqueue.enqueue: payload has a key %, but only "args" and "kwargs" mean something',
+            to_json(stranger) using errcode = '22023',
+            hint = 'options such as queue and priority are arguments: queue => ''billing''';
+    end if;
+    if jsonb_typeof(args) <> 'array' or jsonb_typeof(kwargs) <> 'object' then
+        raise exception 'pgqueue.enqueue: payload.args must be an array and payload.kwargs an object'
+            using errcode = '22023';
+    end if;
+    if headers is not null and jsonb_typeof(headers) <> 'object' then
+        raise exception 'pgqueue.enqueue: headers must be an object' using errcode = '22023';
+    end if;
+    if priority is null or priority not between 0 and 9 then
+        raise exception 'pgqueue.enqueue: priority is %, but must be 0 to 9 (9 is claimed first)', priority
+            using errcode = '22023';
+    end if;
+    if max_retries is not null and max_retries not between 0 and 32766 then
+        raise exception 'pgqueue.enqueue: max_retries is %, but must be 0 to 32766', max_retries
+            using errcode = '22023';
+    end if;
+    if countdown is not null and eta is not null then
+        raise exception 'pgqueue.enqueue: give countdown or eta, not both' using errcode = '22023';
+    end if;
+
+    if enqueue.id is not null and pgqueue.is_finished(enqueue.id) then
+        return enqueue.id;
+    end if;
+    insert into pgqueue.jobs_live
+        (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
+    values
+        (new_id, queue, task, priority, max_retries + 1, due, moment, expires, args, kwargs, headers)
+    on conflict (id) do nothing;
+
+    if found and notify and due < moment + interval '2 s' then
+        perform pgqueue.wake(queue, 'pgqueue.jobs');
+    end if;
+    return new_id;
+end $$;
+
+CREATE FUNCTION pgqueue.gate(place text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hashtextextended(('pgqueue.gate:'::text || place), (0)::bigint);
+
+CREATE FUNCTION pgqueue.is_finished(job_id uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+    return exists (
+        select from pgqueue.jobs j
+        where j.id = job_id and j.state in ('succeeded', 'failed', 'cancelled'));
+end $$;
+
+CREATE FUNCTION pgqueue.now() RETURNS timestamp with time zone
+    LANGUAGE sql PARALLEL SAFE
+    RETURN clock_timestamp();
+
+CREATE TABLE pgqueue.queues (
+    name text NOT NULL,
+    paused_at timestamp with time zone
+);
+
+CREATE FUNCTION pgqueue.pause(queue text) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ INSERT INTO pgqueue.queues AS q (name, paused_at)
+   VALUES (pause.queue, pgqueue.now()) ON CONFLICT(name) DO UPDATE SET paused_at = COALESCE(q.paused_at, excluded.paused_at);
+END;
+
+CREATE FUNCTION pgqueue.resume(queue text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    update pgqueue.queues q set paused_at = null where q.name = resume.queue;
+    perform pgqueue.wake(resume.queue, 'pgqueue.jobs');
+end $$;
+
+CREATE FUNCTION pgqueue.retry(ids uuid[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+    return query
+    with found as materialized (
+        select j.id
+        from pgqueue.jobs j
+        where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
+        order by j.id
+        for update
+    ), gone as (
+        delete from pgqueue.jobs j
+        using found f
+        where j.id = f.id and j.state in ('succeeded', 'failed', 'cancelled')
+        returning j.*
+    ), again as (
+        insert into pgqueue.jobs_live
+            (id, queue, task, priority, max_attempts, claim, run_at, created_at, args, kwargs,
+             headers, past_errors)
+        select
+            g.id, g.queue, g.task, g.priority, g.max_attempts, g.claim, t.now, g.created_at, g.args,
+            g.kwargs, g.headers,
+            case when g.state = 'failed'
+                 then pgqueue.add_error(g.past_errors, g.attempt, g.claim, g.worker_id, g.started_at,
+                                        g.finished_at, g.error, g.traceback)
+                 else g.past_errors end
+        from gone g, (select pgqueue.now() as now) t
+        order by g.id
+        returning id, queue
+    ), woken as (
+        select pgqueue.wake(q.queue, 'pgqueue.jobs') from (select distinct queue from again) q
+    )
+    select a.id from again a cross join (select count(*) from woken) w;
+end $$;
+
+CREATE FUNCTION pgqueue.retry(id uuid) RETURNS uuid
+    LANGUAGE sql
+    BEGIN ATOMIC
+ SELECT r.r
+    FROM pgqueue.retry(ARRAY[retry.id]) r(r);
+END;
+
+CREATE TABLE pgqueue.jobs_live (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    state pgqueue.job_state DEFAULT 'queued'::pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
+    queue text DEFAULT 'default'::text CONSTRAINT jobs_queue_not_null NOT NULL,
+    task text CONSTRAINT jobs_task_not_null NOT NULL,
+    priority smallint DEFAULT 0 CONSTRAINT jobs_priority_not_null NOT NULL,
+    attempt integer DEFAULT 0 CONSTRAINT jobs_attempt_not_null NOT NULL,
+    max_attempts integer,
+    crashes smallint DEFAULT 0 CONSTRAINT jobs_crashes_not_null NOT NULL,
+    claim integer DEFAULT 0 CONSTRAINT jobs_claim_not_null NOT NULL,
+    worker_id bigint,
+    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    args jsonb DEFAULT '[]'::jsonb CONSTRAINT jobs_args_not_null NOT NULL,
+    kwargs jsonb DEFAULT '{}'::jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
+    headers jsonb,
+    result jsonb,
+    error text,
+    traceback text,
+    past_errors jsonb,
+    CONSTRAINT priority_is_0_to_9 CHECK (((priority >= 0) AND (priority <= 9)))
+)
+WITH (fillfactor='45', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_insert_threshold='-1', autovacuum_analyze_scale_factor='0.0', autovacuum_analyze_threshold='100000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+
+CREATE FUNCTION pgqueue.running_jobs(workers bigint[]) RETURNS TABLE(id uuid, claim integer, worker_id bigint)
+    LANGUAGE sql
+    BEGIN ATOMIC
+ SELECT j.id,
+     j.claim,
+     j.worker_id
+    FROM pgqueue.jobs_live j
+   WHERE ((cardinality(running_jobs.workers) > 0) AND (j.worker_id = ANY (running_jobs.workers)) AND (j.state = 'running'::pgqueue.job_state));
+END;
+
+CREATE FUNCTION pgqueue.uuid7() RETURNS uuid
+    LANGUAGE sql PARALLEL SAFE
+    RETURN (encode(set_bit(set_bit(OVERLAY(uuid_send(gen_random_uuid()) PLACING SUBSTRING(int8send(((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))::bigint) FROM 3) FROM 1 FOR 6), (52)::bigint, 1), (53)::bigint, 1), 'hex'::text))::uuid;
+
+CREATE FUNCTION pgqueue.wake(place text, channel text) RETURNS void
+    LANGUAGE sql
+    RETURN CASE WHEN CASE WHEN pg_try_advisory_lock(pgqueue.gate(place)) THEN (NOT pg_advisory_unlock(pgqueue.gate(place))) ELSE true END THEN pg_notify(channel, ''::text) ELSE NULL::void END;
+
+CREATE TABLE pgqueue.jobs_cancelled (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    state pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
+    queue text CONSTRAINT jobs_queue_not_null NOT NULL,
+    task text CONSTRAINT jobs_task_not_null NOT NULL,
+    priority smallint CONSTRAINT jobs_priority_not_null NOT NULL,
+    attempt integer CONSTRAINT jobs_attempt_not_null NOT NULL,
+    max_attempts integer,
+    crashes smallint CONSTRAINT jobs_crashes_not_null NOT NULL,
+    claim integer CONSTRAINT jobs_claim_not_null NOT NULL,
+    worker_id bigint,
+    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    args jsonb CONSTRAINT jobs_args_not_null NOT NULL,
+    kwargs jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
+    headers jsonb,
+    result jsonb,
+    error text,
+    traceback text,
+    past_errors jsonb
+)
+PARTITION BY RANGE (finished_at);
+
+CREATE TABLE pgqueue.jobs_cancelled_default (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    state pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
+    queue text CONSTRAINT jobs_queue_not_null NOT NULL,
+    task text CONSTRAINT jobs_task_not_null NOT NULL,
+    priority smallint CONSTRAINT jobs_priority_not_null NOT NULL,
+    attempt integer CONSTRAINT jobs_attempt_not_null NOT NULL,
+    max_attempts integer,
+    crashes smallint CONSTRAINT jobs_crashes_not_null NOT NULL,
+    claim integer CONSTRAINT jobs_claim_not_null NOT NULL,
+    worker_id bigint,
+    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    args jsonb CONSTRAINT jobs_args_not_null NOT NULL,
+    kwargs jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
+    headers jsonb,
+    result jsonb,
+    error text,
+    traceback text,
+    past_errors jsonb
+);
+
+CREATE TABLE pgqueue.jobs_failed (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    state pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
+    queue text CONSTRAINT jobs_queue_not_null NOT NULL,
+    task text CONSTRAINT jobs_task_not_null NOT NULL,
+    priority smallint CONSTRAINT jobs_priority_not_null NOT NULL,
+    attempt integer CONSTRAINT jobs_attempt_not_null NOT NULL,
+    max_attempts integer,
+    crashes smallint CONSTRAINT jobs_crashes_not_null NOT NULL,
+    claim integer CONSTRAINT jobs_claim_not_null NOT NULL,
+    worker_id bigint,
+    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    args jsonb CONSTRAINT jobs_args_not_null NOT NULL,
+    kwargs jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
+    headers jsonb,
+    result jsonb,
+    error text,
+    traceback text,
+    past_errors jsonb
+)
+PARTITION BY RANGE (finished_at);
+
+CREATE TABLE pgqueue.jobs_failed_default (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    state pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
+    queue text CONSTRAINT jobs_queue_not_null NOT NULL,
+    task text CONSTRAINT jobs_task_not_null NOT NULL,
+    priority smallint CONSTRAINT jobs_priority_not_null NOT NULL,
+    attempt integer CONSTRAINT jobs_attempt_not_null NOT NULL,
+    max_attempts integer,
+    crashes smallint CONSTRAINT jobs_crashes_not_null NOT NULL,
+    claim integer CONSTRAINT jobs_claim_not_null NOT NULL,
+    worker_id bigint,
+    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    args jsonb CONSTRAINT jobs_args_not_null NOT NULL,
+    kwargs jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
+    headers jsonb,
+    result jsonb,
+    error text,
+    traceback text,
+    past_errors jsonb
+);
+
+CREATE TABLE pgqueue.jobs_succeeded (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    state pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
+    queue text CONSTRAINT jobs_queue_not_null NOT NULL,
+    task text CONSTRAINT jobs_task_not_null NOT NULL,
+    priority smallint CONSTRAINT jobs_priority_not_null NOT NULL,
+    attempt integer CONSTRAINT jobs_attempt_not_null NOT NULL,
+    max_attempts integer,
+    crashes smallint CONSTRAINT jobs_crashes_not_null NOT NULL,
+    claim integer CONSTRAINT jobs_claim_not_null NOT NULL,
+    worker_id bigint,
+    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    args jsonb CONSTRAINT jobs_args_not_null NOT NULL,
+    kwargs jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
+    headers jsonb,
+    result jsonb,
+    error text,
+    traceback text,
+    past_errors jsonb
+)
+PARTITION BY RANGE (finished_at);
+
+CREATE TABLE pgqueue.jobs_succeeded_default (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    state pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
+    queue text CONSTRAINT jobs_queue_not_null NOT NULL,
+    task text CONSTRAINT jobs_task_not_null NOT NULL,
+    priority smallint CONSTRAINT jobs_priority_not_null NOT NULL,
+    attempt integer CONSTRAINT jobs_attempt_not_null NOT NULL,
+    max_attempts integer,
+    crashes smallint CONSTRAINT jobs_crashes_not_null NOT NULL,
+    claim integer CONSTRAINT jobs_claim_not_null NOT NULL,
+    worker_id bigint,
+    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    args jsonb CONSTRAINT jobs_args_not_null NOT NULL,
+    kwargs jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
+    headers jsonb,
+    result jsonb,
+    error text,
+    traceback text,
+    past_errors jsonb
+);
+
+CREATE VIEW pgqueue.queue_stats AS
+ SELECT COALESCE(j.queue, q.name) AS queue,
+    (q.paused_at IS NOT NULL) AS paused,
+    COALESCE(j.waiting, (0)::bigint) AS waiting,
+    COALESCE(j.ready, (0)::bigint) AS ready,
+    COALESCE(j.scheduled, (0)::bigint) AS scheduled,
+    COALESCE(j.running, (0)::bigint) AS running,
+    j.oldest_ready
+   FROM (( SELECT l.queue,
+            count(*) FILTER (WHERE (l.state = 'waiting'::pgqueue.job_state)) AS waiting,
+            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at <= t.now))) AS ready,
+            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at > t.now))) AS scheduled,
+            count(*) FILTER (WHERE (l.state = 'running'::pgqueue.job_state)) AS running,
+            (t.now - min(l.run_at) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at <= t.now)))) AS oldest_ready
+           FROM pgqueue.jobs_live l,
+            ( SELECT pgqueue.now() AS now) t
+          GROUP BY l.queue, t.now) j
+     FULL JOIN pgqueue.queues q ON ((q.name = j.queue)));
+
+CREATE TABLE pgqueue.retention (
+    state pgqueue.job_state NOT NULL,
+    keep interval NOT NULL,
+    CONSTRAINT retention_keep_check CHECK ((keep >= '00:00:00'::interval)),
+    CONSTRAINT retention_state_check CHECK ((state = ANY (ARRAY['succeeded'::pgqueue.job_state, 'failed'::pgqueue.job_state, 'cancelled'::pgqueue.job_state])))
+);
+
+CREATE TABLE pgqueue.schema_files (
+    path text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE pgqueue.workers (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    hostname text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    queues text[] NOT NULL,
+    tasks text[] NOT NULL,
+    processes smallint NOT NULL,
+    concurrency integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    heartbeat_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    stats jsonb NOT NULL,
+    active jsonb NOT NULL
+)
+WITH (fillfactor='50');
+
+ALTER TABLE pgqueue.workers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pgqueue.workers_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY pgqueue.jobs ATTACH PARTITION pgqueue.jobs_cancelled FOR VALUES IN ('cancelled');
+
+ALTER TABLE ONLY pgqueue.jobs_cancelled ATTACH PARTITION pgqueue.jobs_cancelled_default DEFAULT;
+
+ALTER TABLE ONLY pgqueue.jobs ATTACH PARTITION pgqueue.jobs_failed FOR VALUES IN ('failed');
+
+ALTER TABLE ONLY pgqueue.jobs_failed ATTACH PARTITION pgqueue.jobs_failed_default DEFAULT;
+
+ALTER TABLE ONLY pgqueue.jobs ATTACH PARTITION pgqueue.jobs_live FOR VALUES IN ('waiting', 'queued', 'running');
+
+ALTER TABLE ONLY pgqueue.jobs ATTACH PARTITION pgqueue.jobs_succeeded FOR VALUES IN ('succeeded');
+
+ALTER TABLE ONLY pgqueue.jobs_succeeded ATTACH PARTITION pgqueue.jobs_succeeded_default DEFAULT;
+
+ALTER TABLE ONLY pgqueue.queues
+    ADD CONSTRAINT queues_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY pgqueue.retention
+    ADD CONSTRAINT retention_pkey PRIMARY KEY (state);
+
+ALTER TABLE ONLY pgqueue.schema_files
+    ADD CONSTRAINT schema_files_pkey PRIMARY KEY (path);
+
+ALTER TABLE ONLY pgqueue.workers
+    ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
+
+CREATE INDEX jobs_cancelled_id ON ONLY pgqueue.jobs_cancelled USING btree (id);
+
+CREATE INDEX jobs_cancelled_default_id_idx ON pgqueue.jobs_cancelled_default USING btree (id);
+
+CREATE INDEX jobs_failed_id ON ONLY pgqueue.jobs_failed USING btree (id);
+
+CREATE INDEX jobs_failed_default_id_idx ON pgqueue.jobs_failed_default USING btree (id);
+
+CREATE INDEX jobs_live_claim ON pgqueue.jobs_live USING btree (queue, priority, run_at, id);
+
+CREATE UNIQUE INDEX jobs_live_id ON pgqueue.jobs_live USING btree (id);
+
+CREATE INDEX jobs_succeeded_id ON ONLY pgqueue.jobs_succeeded USING btree (id);
+
+CREATE INDEX jobs_succeeded_default_id_idx ON pgqueue.jobs_succeeded_default USING btree (id);
+
+ALTER INDEX pgqueue.jobs_cancelled_id ATTACH PARTITION pgqueue.jobs_cancelled_default_id_idx;
+
+ALTER INDEX pgqueue.jobs_failed_id ATTACH PARTITION pgqueue.jobs_failed_default_id_idx;
+
+ALTER INDEX pgqueue.jobs_succeeded_id ATTACH PARTITION pgqueue.jobs_succeeded_default_id_idx;
