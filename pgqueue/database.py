@@ -83,7 +83,7 @@ FIRST, LAST = (end.replace(tzinfo=UTC) for end in (datetime.min, datetime.max)) 
 
 
 class EndlessLoader(TimestamptzLoader):
-    """Reads times that Python lacks, such as infinity, at which jobs are due that wait for others."""
+    """Reads times that Python lacks, such as the infinity at which waiting jobs are due."""
 
     def load(self, data: Buffer) -> datetime:
         """Return the time, or the end of Python's times."""
