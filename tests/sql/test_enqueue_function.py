@@ -1,4 +1,4 @@
-"""P1 and P7 for `pgqueue.enqueue(…)`: SQL callers, triggers included, get what Python callers get."""
+"""P1 and P7 for `pgqueue.enqueue(…)`: SQL callers, and triggers, get what Python callers get."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_trigger_enqueues_with_the_row_that_fired_it(jobs):
         create table orders (id int primary key);
         create function follow() returns trigger language plpgsql as $$
         begin
-            perform pgqueue.enqueue('charge', jsonb_build_object('args', jsonb_build_array(new.id)));
+            perform pgqueue.enqueue('charge', format('{"args": [%s]}', new.id)::jsonb);
             return new;
         end $$;
         create trigger follow after insert on orders for each row execute function follow();

@@ -13,7 +13,7 @@ from pgqueue.identifiers import uuid7
 
 @pytest.fixture
 def running(jobs, worker):
-    """Jobs that are claimed; their place in the table and in every index is not that of their ids."""
+    """Jobs that are claimed; their ids are in another order than the table and the claim index."""
     jobs.connection.execute(
         "select pgqueue.enqueue('add', queue => 'other') from generate_series(1, 3000)"
     )

@@ -73,7 +73,7 @@ def test_every_file_leaves_its_fingerprint(connection):
 
 
 class Mortal(psycopg.Connection):
-    """Is killed at a moment of a file: `before`, `within`, `after` its text, or once it is `marked`."""
+    """Dies at a moment of a file: `before`, `within`, `after` its text, or once it is `marked`."""
 
     def die_at(self, text, moment):
         self.doomed, self.moment = text, moment

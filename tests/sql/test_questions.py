@@ -143,7 +143,7 @@ def test_pages_follow_each_other_without_gap_or_overlap(jobs):
         pages.append(page)
         before = page[-1]
     assert [len(page) for page in pages] == [3, 3, 1]
-    assert sum(pages, []) == ids[::-1]
+    assert [job for page in pages for job in page] == ids[::-1]
 
 
 def test_a_search_shows_a_job_as_get_does(jobs, worker):

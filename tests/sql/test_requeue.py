@@ -1,4 +1,4 @@
-"""P7: whatever ended can be run again by hand, under its id, and an old worker still cannot write."""
+"""P7: whatever ended can be run again by hand, under its id; its old worker still cannot write."""
 
 from __future__ import annotations
 
