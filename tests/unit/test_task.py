@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import runpy
+import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -207,6 +208,7 @@ def test_a_task_keeps_its_name_when_its_module_is_run(tmp_path, monkeypatch, by,
     monkeypatch.syspath_prepend(str(tmp_path))
     if by == "name":
         found = runpy.run_module("shop.jobs", run_name=run_as, alter_sys=True)
+        del sys.modules["shop"]
     else:
         found = runpy.run_path(str(file), run_name=run_as)
     assert found["pay"].name == ("shop.jobs.pay" if by == "name" else "jobs.pay")
