@@ -209,13 +209,20 @@ def _create(directory: Path) -> None:
 
 def _give_away(data: Path) -> None:
     """Make root's `data` belong to the owner of its directory, or to an account of its own."""
-    owner = data.parent.stat().st_uid
-    if owner == 0:
-        command = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", ACCOUNT]
-        # It may be there already.
-        subprocess.run(command, check=False, capture_output=True)  # noqa: S603 (our own text)
-        owner = pwd.getpwnam(ACCOUNT).pw_uid
+    owner = data.parent.stat().st_uid or _account()
     os.chown(data, owner, pwd.getpwuid(owner).pw_gid, follow_symlinks=False)
+
+
+def _account() -> int:
+    """Return the id of the account that runs root's servers; it is made if it is not there."""
+    # A root shell need not have the folder of `useradd` on its path.
+    useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if useradd:
+        command = [useradd, "--system", "--no-create-home", "--shell", "/bin/false", ACCOUNT]
+        subprocess.run(command, check=False, capture_output=True)  # noqa: S603 (our own text)
+    with suppress(KeyError):
+        return pwd.getpwnam(ACCOUNT).pw_uid
+    return pwd.getpwnam("nobody").pw_uid
 
 
 def _require_passage(data: Path) -> None:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(ROOT.glob("docs/*.md")) + [ROOT / "README.md"]
+PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"]
 RUN = ("python", "sql", "bash", "console")
 
 _MARKER = re.compile(r"<!-- not run: (.*?) -->\n+\Z", re.DOTALL)
@@ -76,7 +76,8 @@ class Page:
         for heading in _HEADING.finditer(self.text):
             if heading[2] == title:
                 rest = self.text[heading.end() :]
-                end = re.search(rf"^#{{1,{len(heading[1])}}} ", _FENCE.sub(_blank, rest), re.M)
+                next_one = re.compile(rf"^#{{1,{len(heading[1])}}} ", re.MULTILINE)
+                end = next_one.search(_FENCE.sub(_blank, rest))
                 return rest[: end.start()] if end else rest
         raise LookupError(f"{self} has no section {title!r}")
 

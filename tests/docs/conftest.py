@@ -1,4 +1,4 @@
-"""Pages and examples are played against real servers, each in a folder and a database of its own."""
+"""Pages and examples are played against real servers, each in a folder and database of its own."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ import sys
 from pathlib import Path
 
 import psycopg
+import pytest
 from blocks import Block
 
 from pgqueue import PgQueue
@@ -113,14 +114,13 @@ class Play:
             code = compile(ast.Expression(statement.value), page, "eval")
             self._compare(expected, repr(eval(code, self._names)))
             return
-        try:
-            exec(compile(ast.Module([statement], []), page, "exec"), self._names)
-        except Exception as error:
-            if kind is None:
-                raise
-            assert type(error).__name__ == expected, error
-        else:
-            assert kind is None, f"does not raise {expected}"
+        code = compile(ast.Module([statement], []), page, "exec")
+        if kind is None:
+            exec(code, self._names)
+            return
+        with pytest.raises(Exception) as raised:  # noqa: PT011 (which one, the page says)
+            exec(code, self._names)
+        assert raised.type.__name__ == expected
 
     # ── sql ──────────────────────────────────────────────────────────────────────────────────
 

@@ -90,7 +90,7 @@ def test_the_settings_of_the_hot_table(connection):
 
 @pytest.fixture
 def as_role(clean_roles, empty_database, server):
-    """The page's roles in a database that `shop_owner` has migrated: `as_role("shop_web")` connects."""
+    """The page's roles, in a database that `shop_owner` has migrated: `as_role(name)` connects."""
     del clean_roles
     roles, grants, stats, _ = [
         block.text
@@ -130,8 +130,7 @@ def test_a_role_that_enqueues_with_sql_can_do_nothing_else(as_role):
         f"select pgqueue.retry('{job}'::uuid)",
         "select pgqueue.pause('default')",
         "update pgqueue.jobs_live set task = 'x'",
-        "insert into pgqueue.jobs_live (id, state, task, run_at, created_at)"
-        " values (gen_random_uuid(), 'running', 'x', now(), now())",
+        "insert into pgqueue.jobs_live (id, state) values (gen_random_uuid(), 'running')",
         "select * from pgqueue.workers",
         "create table pgqueue.mine ()",
     ):
@@ -162,16 +161,23 @@ def test_what_enqueueing_from_python_alone_needs(as_role):
 
 
 @pytest.fixture
-def worker(as_role, tmp_path, monkeypatch):
-    """A worker that runs as `shop_worker`, ready."""
+def start_worker(as_role, tmp_path, monkeypatch):
+    """Starts a worker that runs as `shop_worker`; it is killed at the end."""
     (tmp_path / "shop.py").write_text(TASKS)
     monkeypatch.setenv("PGQUEUE_DSN", as_role.dsn("shop_worker"))
-    worker = PageWorker("pgq worker -A shop --processes 1", tmp_path, tmp_path / "log")
-    yield worker.ready()
-    worker.destroy()
+    started = []
+
+    def start():
+        started.append(PageWorker("pgq worker -A shop --processes 1", tmp_path, tmp_path / "log"))
+        return started[-1].ready()
+
+    yield start
+    for worker in started:
+        worker.destroy()
 
 
-def test_a_worker_and_a_client_with_the_rights_that_the_page_gives_them(as_role, worker):
+def test_a_worker_and_a_client_with_the_rights_that_the_page_gives_them(as_role, start_worker):
+    worker = start_worker()
     app = PgQueue("web", dsn=as_role.dsn("shop_web"))
     try:
         result = app.send_task("add", [1, 2])
@@ -187,15 +193,12 @@ def test_a_worker_and_a_client_with_the_rights_that_the_page_gives_them(as_role,
     assert not re.search("WARNING|ERROR", worker.log)
 
 
-def test_a_worker_that_does_not_own_the_schema_says_that_partitions_are_missing(as_role, worker):
+def test_a_worker_that_does_not_own_the_schema_says_that_partitions_are_missing(
+    as_role, start_worker
+):
     owner = as_role("shop_owner")
-    assert worker.stop() == 0
     owner.execute("drop table pgqueue.jobs_failed_" + _day(owner, 2))
-    again = PageWorker("pgq worker -A shop", worker._log.parent, worker._log.with_name("again"))
-    try:
-        again.logged("duty partitions: ")
-    finally:
-        again.destroy()
+    start_worker().logged("duty partitions: ")
     assert owner.execute("select pgqueue.create_partitions(7)").fetchone()[0] > 0
 
 

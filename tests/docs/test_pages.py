@@ -1,4 +1,4 @@
-"""Every block of every page does what the page says, and what is not run is little, and says why."""
+"""Every block of a page does what the page says; what is not run is little, and says why."""
 
 from __future__ import annotations
 

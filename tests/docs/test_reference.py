@@ -13,6 +13,7 @@ from blocks import ROOT, first_cells, names, page
 import pgqueue
 from pgqueue import AsyncResult, PgQueue, PgQueueError, Task, codec, describe
 from pgqueue.cli.root import cli
+from pgqueue.config import _LIBPQ
 from pgqueue.options import MAX_NAME_BYTES, Options, TaskOptions
 from pgqueue.request import Request
 from pgqueue.result import JobRow
@@ -71,7 +72,7 @@ def test_its_defaults():
     }
     for name, default in defaults.items():
         assert re.search(
-            rf"^\| `{name}` \| `{default!r}` ".replace("'", '"'), text("PgQueue"), re.M
+            rf"^\| `{name}` \| `{default!r}` ".replace("'", '"'), text("PgQueue"), re.MULTILINE
         )
 
 
@@ -82,7 +83,7 @@ def test_task_options():
 def test_defaults_of_retrying():
     for field in dataclasses.fields(RetryPolicy):
         shown = re.search(rf"^\| `{field.name}` \| `(.+?)` ", text("Task options"), re.MULTILINE)[1]
-        assert eval(shown) == field.default, field.name  # noqa: S307 (our own page)
+        assert eval(shown) == field.default, field.name
 
 
 def test_call_options():
@@ -165,8 +166,6 @@ def test_environment():
         for path in (ROOT / "pgqueue").rglob("*.py")
         for name in _ENVIRON.findall(path.read_text(encoding="utf-8"))
     }
-    from pgqueue.config import _LIBPQ
-
     passed_on = {"PYTHONPATH"}
     assert set(documented("Environment")) == read - passed_on | set(_LIBPQ)
 

@@ -1,4 +1,4 @@
-"""The SQL page names every column, function and state of the catalog, and its queries find something."""
+"""The SQL page names every column, function and state there is, and its queries find something."""
 
 from __future__ import annotations
 
