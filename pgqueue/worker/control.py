@@ -24,7 +24,7 @@ log = logging.getLogger("pgqueue.worker")
 
 #: The hot statements have one right plan each: index lookups in the order of the batch. Statistics
 #: of a table that swings between nothing and millions of rows must not talk the planner into
-#: another. Set once per connection, and only on one that no pooler shares.
+#: another. Set once per connection, or once per transaction where a pooler lends the connection.
 PLANNING = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -34,6 +34,10 @@ PLANNING = {
     "plan_cache_mode": "force_generic_plan",
     "statement_timeout": "60s",  # longer than that, a statement of ours is stuck, not slow
 }
+SET = """
+    select set_config(s.name, s.value, %s)
+    from unnest(%s::text[], %s::text[]) as s (name, value)
+"""
 #: An outage is not news more often than this, in seconds.
 QUIET = 10.0
 
@@ -106,6 +110,8 @@ class Control:
     ) -> list[Any]:
         cursors = []
         async with connection.pipeline():
+            if self.pooled:  # for this transaction only: the session is somebody else's next
+                await self._plan(connection)
             for query in queries:
                 cursor = connection.cursor(row_factory=tuple_row)
                 text = statement(query.name, self.schema)
@@ -141,12 +147,15 @@ class Control:
             cursor = await connection.execute(WHO, prepare=False)
             self.pooled = is_pooled(connection, await cursor.fetchone())
             if not self.pooled:
-                for name, value in PLANNING.items():
-                    await connection.execute("select set_config(%s, %s, false)", [name, value])
+                await self._plan(connection)
         except BaseException:
             await connection.close()
             raise
         return connection
+
+    async def _plan(self, connection: AsyncConnection) -> None:
+        parameters = [self.pooled, list(PLANNING), list(PLANNING.values())]
+        await connection.execute(SET, parameters, prepare=False)
 
     async def _run_one(self, connection: AsyncConnection, query: Query[T]) -> T:
         return cast(T, (await self._pipelined(connection, [query]))[0])

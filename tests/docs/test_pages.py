@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 import pytest
-from blocks import PAGES, ROOT, RUN, Page
+from blocks import PAGES, ROOT, RUN, Block, Page
 
 #: Languages of blocks that are there to be read only.
 READ = ("", "text", "toml", "ini")
@@ -55,3 +55,29 @@ def test_the_index_names_every_page():
     for path in [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/decisions/*.md")]:
         if path.name != "README.md":
             assert f"({path.relative_to(ROOT / 'docs').as_posix()})" in index
+
+
+def test_the_shop_of_the_readme(database, connection, play):
+    playing = play(database)
+    readme = Page(ROOT / "README.md")
+    playing.run(next(block for block in readme.blocks if block.file))
+    connection.execute(
+        "create table orders (id bigint generated always as identity primary key, item text);"
+        "create table reservations (order_id bigint references orders)"
+    )
+    playing.run(_block("bash", "pgq worker -A shop --processes 1"))
+    playing.run(_block("python", "import shop\norder = shop.place_order('lamp')"))
+    playing.run(
+        _block(
+            "python",
+            "ids = 'select id from pgqueue.jobs order by id'\n"
+            "with shop.app.transaction() as conn:\n"
+            "    jobs = [shop.app.AsyncResult(id) for (id,) in conn.execute(ids)]\n"
+            "[job.get(timeout=30) for job in jobs]  # → ['receipt for order 1', None]\n",
+        )
+    )
+    assert connection.execute("select order_id from reservations").fetchall() == [(1,)]
+
+
+def _block(language, text):
+    return Block(ROOT / "README.md", 0, language, text, None)

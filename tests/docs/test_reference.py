@@ -166,8 +166,8 @@ def test_environment():
         for path in (ROOT / "pgqueue").rglob("*.py")
         for name in _ENVIRON.findall(path.read_text(encoding="utf-8"))
     }
-    passed_on = {"PYTHONPATH"}
-    assert set(documented("Environment")) == read - passed_on | set(_LIBPQ)
+    everybodys = {"PATH", "PYTHONPATH"}
+    assert set(documented("Environment")) == read - everybodys | set(_LIBPQ)
 
 
 def test_settings_of_a_worker():

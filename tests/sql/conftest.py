@@ -31,4 +31,12 @@ def worker(jobs):
 def step(connect):
     """Begins something in a thread: `step(jobs, act).blocked()`, later `.result()`."""
     observer = connect()
-    return lambda jobs, act: Step(jobs, observer, act)
+    begun = []
+
+    def step(jobs, act):
+        begun.append(Step(jobs, observer, act))
+        return begun[-1]
+
+    yield step
+    for each in begun:  # a connection must not be closed while a thread uses it
+        each.wait()

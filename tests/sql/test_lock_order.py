@@ -77,20 +77,15 @@ def assert_locked_in_order(jobs, other, step, batch, statement, table="pgqueue.j
     assert {*under_way.result()} == {job.id for job in batch}
 
 
-# DEFECT: without the worker's planner settings, as through a transaction pooler, these three lock
-# in whatever order their join yields: beside a bulk cancel they deadlock. See Control in
-# pgqueue/worker/control.py, which leaves the settings out when `pooled`.
-DISORDERLY = [
-    pytest.param(statement, "pooled", marks=pytest.mark.xfail(reason="locks in order of the join"))
-    for statement in (finish, retry, release)
-]
-ORDERLY = [(statement, "direct") for statement in BULK]
-ORDERLY += [(statement, "pooled") for statement in (cancel, crash, reconcile)]
+# The first three join arrays, and need the worker's planner settings for it. The others lock in
+# order by themselves, also from a client's connection.
+ORDERLY = [(statement, "worker") for statement in BULK]
+ORDERLY += [(statement, "client") for statement in (cancel, crash, reconcile)]
 
 
-@pytest.mark.parametrize(("statement", "planning"), [*ORDERLY, *DISORDERLY])
+@pytest.mark.parametrize(("statement", "planning"), ORDERLY)
 def test_jobs_are_locked_in_order_of_id(jobs, other, running, step, statement, planning):
-    if planning == "direct":
+    if planning == "worker":
         other.plan_as_worker()
     assert_locked_in_order(jobs, other, step, running, statement)
 

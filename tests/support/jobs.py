@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -140,6 +141,10 @@ class Step(Generic[T]):
 
     def result(self) -> T:
         return self._future.result(timeout=10)
+
+    def wait(self) -> None:
+        """Wait until the statement has ended, whatever became of it."""
+        futures.wait([self._future], timeout=10)
 
     def _waits(self) -> bool:
         if self._future.done():
