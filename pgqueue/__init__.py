@@ -16,7 +16,6 @@ from pgqueue.errors import (
     TaskFailed,
     TaskRevokedError,
     TaskSignal,
-    UnknownJob,
     UnknownTask,
     UsageError,
 )
@@ -43,7 +42,6 @@ __all__ = [
     "TaskFailed",
     "TaskRevokedError",
     "TaskSignal",
-    "UnknownJob",
     "UnknownTask",
     "UsageError",
     "__version__",

@@ -182,6 +182,8 @@ class Pools:
         with self._lock:
             if self._pool is None or self._pid != os.getpid():
                 self._pid = os.getpid()
+                # A pool would try for half a minute and then not say why.
+                psycopg.connect(connection_string(self.dsn)).close()
                 # autocommit: one enqueue is one round trip, not three.
                 self._pool = ConnectionPool(
                     connection_string(self.dsn),
@@ -200,6 +202,7 @@ class Pools:
         loop = asyncio.get_running_loop()
         pool = self._async_pools.get(loop)
         if pool is None:
+            await (await psycopg.AsyncConnection.connect(connection_string(self.dsn))).close()
             pool = AsyncConnectionPool(
                 connection_string(self.dsn),
                 kwargs={"autocommit": True},

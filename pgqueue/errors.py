@@ -16,7 +16,6 @@
         ├── TaskFailed                it raised, and its retries are used up
         │   └── MaxRetriesExceededError
         ├── TaskRevokedError          it was cancelled or expired
-        ├── UnknownJob                no job has this id any more (also a LookupError)
         ├── ResultTimeout             it had not finished in time (also a TimeoutError)
         └── StaleClaim                another worker owns it now
 
@@ -104,13 +103,12 @@ class MaxRetriesExceededError(TaskFailed):
     def __init__(self, message: str) -> None:
         super().__init__("MaxRetriesExceededError", message)
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class TaskRevokedError(JobError):
     """The job was cancelled, or expired, before it could run."""
-
-
-class UnknownJob(JobError, LookupError):  # noqa: N818 (reads as a sentence)
-    """No job has this id, or its row was dropped with its day's partition."""
 
 
 class ResultTimeout(JobError, TimeoutError):  # noqa: N818 (Celery users look for a TimeoutError)

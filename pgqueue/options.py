@@ -12,7 +12,7 @@ from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.retry import MAX_DELAY, MAX_RETRIES, RetryPolicy, is_retry_limit
-from pgqueue.rows import NewJob
+from pgqueue.rows import FOREVER, NewJob
 
 MAX_NAME_BYTES = 200
 
@@ -102,7 +102,7 @@ def new_job(
         kwargs=encode(dict(kwargs), at="kwargs"),
         queue=checked_name("queue", options.get("queue", "default")),
         priority=checked_priority(options.get("priority", 0)),
-        max_attempts=_attempts(options.get("max_retries")),
+        max_attempts=_attempts(options["max_retries"]) if "max_retries" in options else None,
         countdown=0.0 if countdown is None else checked_seconds("countdown", countdown),
         eta=None if eta is None else checked_moment("eta", eta),
         expires=checked_moment("expires", expires) if absolute else None,
@@ -161,9 +161,9 @@ def _refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place:
         raise InvalidOption(f"{name}= is not an option of {place}; {hint}")
 
 
-def _attempts(max_retries: object) -> int | None:
+def _attempts(max_retries: object) -> int:
     if max_retries is None:
-        return None
+        return FOREVER
     if not isinstance(max_retries, int) or not is_retry_limit(max_retries):
         raise InvalidOption(
             f"max_retries={max_retries!r}: give 0 to {MAX_RETRIES}, or None for ever"

@@ -10,6 +10,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+#: The number of attempts of a job that is retried for ever.
+FOREVER = 2**31 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class NewJob:

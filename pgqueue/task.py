@@ -255,7 +255,7 @@ class Task(Generic[P, R]):
         if request.id not in finished:
             raise StaleClaim(
                 f"{self.name}[{request.id}]: claim {request.claim} is not the newest any more: "
-                "another worker runs this job, or it was cancelled; nothing was written"
+                "another worker runs this job; nothing was written"
             )
 
     @property

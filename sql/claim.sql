@@ -54,7 +54,7 @@ with claimant as materialized (
 )
 select
     c.id::text, c.claim, c.attempt, c.max_attempts,
-    extract(epoch from c.expires_at - c.started_at)::float8 as expires_in,
+    (extract(epoch from c.expires_at) - extract(epoch from c.started_at))::float8 as expires_in,
     c.queue, c.priority, c.run_at::text,
     c.task, c.args::text, c.kwargs::text, c.headers::text
 from claimed c

@@ -10,7 +10,7 @@ import click
 from pgqueue.cli import formats
 from pgqueue.describe import one_line
 from pgqueue.result import celery_state
-from pgqueue.rows import Attempt, JobRow
+from pgqueue.rows import FOREVER, Attempt, JobRow
 
 NAME = 11  # columns of a field's name
 
@@ -21,7 +21,7 @@ def show_job(job: JobRow, attempts: Sequence[Attempt], now: datetime) -> None:
     _field("task", job.task)
     _field("state", f"{job.state} (Celery: {celery_state(job)})")
     _field("queue", f"{job.queue}, priority {job.priority}")
-    allowed = f" of {job.max_attempts}" if job.max_attempts else ""
+    allowed = f" of {job.max_attempts}" if job.max_attempts and job.max_attempts < FOREVER else ""
     _field("attempt", f"{job.attempt}{allowed}" if job.attempt else f"none yet{allowed}")
     if job.crashes:
         _field("crashes", f"{job.crashes}: its process died, which is no attempt")

@@ -25,7 +25,7 @@ from pgqueue.cli.options import (
 from pgqueue.cli.result import FINISHED, unknown
 from pgqueue.describe import one_line
 from pgqueue.query import Query
-from pgqueue.rows import JobRow
+from pgqueue.rows import FOREVER, JobRow
 
 BATCH = 1000
 
@@ -115,7 +115,8 @@ def _show(found: Sequence[JobRow], now: datetime) -> None:
 
 
 def _tries(job: JobRow) -> str:
-    return f"{job.attempt}/{job.max_attempts}" if job.max_attempts else str(job.attempt)
+    bounded = job.max_attempts is not None and job.max_attempts < FOREVER
+    return f"{job.attempt}/{job.max_attempts}" if bounded else str(job.attempt)
 
 
 def _note(job: JobRow, now: datetime) -> str | None:

@@ -42,7 +42,7 @@ MOST = 32767  # of the column's type
     "--queues",
     multiple=True,
     metavar="QUEUE,…",
-    help="The queues to serve, the most important first.  [default: those of its tasks]",
+    help="The queues to serve; they take turns.  [default: those of its tasks]",
 )
 @click.option(
     "-c",

@@ -24,8 +24,11 @@ def main() -> None:
     """Serve one supervisor until it says quit, or is gone."""
     options = _options()
     configure_logging(options.log_level, options.log_format, options.name)
-    # The supervisor decides when a child ends; a terminal's Ctrl-C is not for it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The supervisor decides when a child ends: neither a terminal's Ctrl-C is for it, nor the
+    # SIGTERM of a service manager that tells the whole group. A handler, because what a task
+    # starts would inherit that the signal is ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     pipe = socket.socket(fileno=options.fd)
     try:
         app = load_app(options.app)

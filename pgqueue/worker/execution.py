@@ -12,6 +12,7 @@ from pgqueue.describe import describe_exception
 from pgqueue.errors import Retry, StaleClaim
 from pgqueue.request import Request, current
 from pgqueue.retry import automatic_delay, may_retry, retries_itself
+from pgqueue.rows import FOREVER
 from pgqueue.task import Task
 from pgqueue.worker import frames
 from pgqueue.worker.frames import Record
@@ -83,7 +84,7 @@ class Run:
             args=decode(args),
             kwargs=decode(kwargs),
             attempt=int(attempt),
-            max_retries=int(max_attempts) - 1 if max_attempts else self.task.policy.max_retries,
+            max_retries=_max_retries(max_attempts, self.task),
             claim=int(claim),
             priority=int(priority),
             headers=decode(headers) if headers else {},
@@ -131,6 +132,12 @@ class Run:
 
     def _ended(self, code: str, *fields: str) -> str:
         return frames.outcome_record(code, self._record[0], self._record[1], *fields)
+
+
+def _max_retries(max_attempts: str, task: Task[Any, Any]) -> int | None:
+    if not max_attempts:
+        return task.policy.max_retries
+    return None if int(max_attempts) == FOREVER else int(max_attempts) - 1
 
 
 def _retry_delay(task: Task[Any, Any], request: Request, error: BaseException) -> float | None:

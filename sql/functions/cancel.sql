@@ -1,7 +1,7 @@
 -- Cancels jobs; returns each with the state that it has afterwards. Unknown ids return no row.
 --
 --     select * from pgqueue.cancel(array['0198…']::uuid[]);
---     select pgqueue.cancel('0198…');
+--     select pgqueue.cancel('0198…'::uuid);
 --
 -- waiting and queued ones are cancelled at once. A running one is left to its worker, and marked:
 -- it will not be run again, whatever becomes of this attempt. Finished ones stay as they are.

@@ -2,7 +2,7 @@
 -- Jobs that are not finished, and ids that nobody has, are left out.
 --
 --     select pgqueue.retry(array(select id from pgqueue.jobs where state = 'failed' and task = 'mail.send'));
---     select pgqueue.retry('0198…');
+--     select pgqueue.retry('0198…'::uuid);
 --
 -- The one place that takes rows out of the history one by one: an operator's act, not a duty.
 -- The claim number goes on from where it was, so an old worker still cannot write.

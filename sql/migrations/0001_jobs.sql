@@ -1,7 +1,13 @@
 -- The tables of pgqueue. Read sql/README.md first: it draws the states and says why the tables
 -- are cut as they are.
 
-create schema if not exists pgqueue;
+-- Not "if not exists", which asks for the right to create schemas even where this one is there.
+do $$
+begin
+    if to_regnamespace('pgqueue') is null then
+        create schema pgqueue;
+    end if;
+end $$;
 
 -- Which files of sql/ this schema has: the numbered ones once, the functions at their newest text.
 create table pgqueue.schema_files (

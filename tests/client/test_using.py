@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from pgqueue import InvalidCall, InvalidPayload, UsageError
+from pgqueue import InvalidCall, InvalidPayload, PgQueue, UsageError
 
 
 @pytest.fixture
@@ -151,3 +151,8 @@ def test_a_pool_outlives_connections_that_the_server_ended(app, add, connection,
     )
     add.delay(2)
     assert queued() == 2
+
+
+def test_a_database_that_is_not_there_is_said_at_once():
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        PgQueue("nowhere", dsn="postgresql://127.0.0.1:1/none").send_task("add", [1])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pgqueue.errors import ConfigurationError, InvalidOption, InvalidPayload
 from pgqueue.options import Options, TaskOptions, checked_name, checked_options, new_job
 from pgqueue.retry import RetryPolicy
-from pgqueue.rows import NewJob
+from pgqueue.rows import FOREVER, NewJob
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -48,7 +48,7 @@ MEANINGS = [
     ({"headers": {}}, {"headers": None}),
     ({"max_retries": 0}, {"max_attempts": 1}),
     ({"max_retries": 32_766}, {"max_attempts": 32_767}),
-    ({"max_retries": None}, {"max_attempts": None}),
+    ({"max_retries": None}, {"max_attempts": FOREVER}),
     ({"notify": False}, {"notify": False}),
 ]
 

@@ -26,6 +26,7 @@ from pgqueue.errors import (
 from pgqueue.request import Request, current
 from pgqueue.result import AsyncResult
 from pgqueue.retry import RetryPolicy
+from pgqueue.rows import FOREVER
 from pgqueue.task import Task
 
 
@@ -175,7 +176,7 @@ def test_the_options_of_the_task_are_those_of_its_jobs_unless_the_call_says_othe
     assert (job.queue, job.priority, job.expires_in, job.max_attempts) == ("slow", 2, 60.0, 8)
     options = {"queue": "fast", "priority": 0, "expires": 1, "max_retries": None}
     job = task.job([1], {}, options)
-    assert (job.queue, job.priority, job.expires_in, job.max_attempts) == ("fast", 0, 1.0, None)
+    assert (job.queue, job.priority, job.expires_in, job.max_attempts) == ("fast", 0, 1.0, FOREVER)
 
 
 @pytest.mark.parametrize(

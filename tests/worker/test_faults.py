@@ -130,3 +130,17 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_sigterm_to_the_whole_group_lets_running_jobs_end(worker, send, lock, until):
+    """What a service manager does that tells every process of a service to stop."""
+    held = lock(1)
+    pid = send("who").get(WAIT)
+    result = send("hold", 1)
+    until(lambda: result.state == "STARTED")
+    os.kill(pid, signal.SIGTERM)
+    worker.signal(signal.SIGTERM)
+    worker.logged("stopping")
+    held.free()
+    assert worker.ended() == 0
+    assert (result.state, result.job().crashes) == ("SUCCESS", 0)

@@ -133,3 +133,16 @@ def test_a_forgotten_job_leaves_no_row(worker, send):
     assert result.forget()
     assert result.job() is None
     assert result.state == "PENDING"
+
+
+def test_a_job_that_never_expires_stops_nobody(worker, send, connection, app):
+    (job,) = connection.execute(
+        """select pgqueue.enqueue('add', '{"args": [1, 2]}', expires => 'infinity')"""
+    ).fetchone()
+    assert send("add", 1, 1).get(WAIT) == 2
+    assert app.AsyncResult(job).get(WAIT) == 3
+
+
+def test_max_retries_none_means_for_ever_whatever_the_task_says(worker, send):
+    about = send("about_me", max_retries=None).get(WAIT)
+    assert about["max_retries"] is None
