@@ -29,6 +29,12 @@ def find_dsn(given: str | None = None, environ: Mapping[str, str] = os.environ) 
     """
     dsn = given or environ.get("PGQUEUE_DSN") or environ.get("DATABASE_URL")
     if dsn:
+        scheme, separator, _ = dsn.partition("://")
+        if separator and re.split(r"[+]", scheme)[0] not in ("postgres", "postgresql"):
+            raise ConfigurationError(
+                f"{hide_password(dsn)} is not a PostgreSQL database: give a URL that begins with "
+                "postgresql://, or libpq's form 'host=db dbname=shop'"
+            )
         # SQLAlchemy's URLs name a driver; libpq knows none.
         return re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn)
     if any(environ.get(name) for name in _LIBPQ):

@@ -136,7 +136,7 @@ class AsyncResult(Generic[R]):
             return cast(R, _value(future.result(timeout)))
         except FutureTimeout:
             future.cancel()
-            raise _late(self.id, timeout) from None
+            raise _late(self.id, timeout, self.job()) from None
 
     async def aget(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 (Celery's parameter)
         """Wait like `get`, from a coroutine."""
@@ -144,7 +144,7 @@ class AsyncResult(Generic[R]):
         try:
             return cast(R, _value(await asyncio.wait_for(future, timeout)))
         except TimeoutError:
-            raise _late(self.id, timeout) from None
+            raise _late(self.id, timeout, await self.ajob()) from None
 
     # ── acts ─────────────────────────────────────────────────────────────────────────────────
 
@@ -173,10 +173,14 @@ def _revoked(states: dict[str, str]) -> bool:
     return any(state in ("cancelled", "running") for state in states.values())
 
 
-def _late(job: str, timeout: float | None) -> ResultTimeout:
-    return ResultTimeout(
-        f"job {job} had not finished after {timeout:g} s; it may still: see 'pgq jobs show {job}'"
-    )
+def _late(id_: str, timeout: float | None, job: JobRow | None) -> ResultTimeout:
+    late = f"job {id_} had not finished after {timeout:g} s"
+    if job is None:
+        return ResultTimeout(
+            f"{late}: there is no such job; its transaction has not been committed, or was rolled "
+            "back, or its row has been dropped since"
+        )
+    return ResultTimeout(f"{late}; it may still: see 'pgq jobs show {id_}'")
 
 
 def _result(job: JobRow | None) -> Any:

@@ -16,7 +16,7 @@ from pgqueue.cli.options import database_options, examples
 from pgqueue.cli.result import tell, wait_for
 from pgqueue.codec import decode
 from pgqueue.describe import one_line
-from pgqueue.errors import InvalidPayload
+from pgqueue.errors import InvalidPayload, UnknownTask
 from pgqueue.options import new_job
 from pgqueue.rows import NewJob
 
@@ -91,7 +91,7 @@ def call(
         raise click.UsageError("--timeout says how long to --wait: give both")
     options = {name: value for name, value in given.items() if value is not None}
     with target.session() as session:
-        job = _job(session.app, task, args, kwargs, options)
+        job = _job(session.app, task, args, kwargs, options, wait=wait)
         session.run(operations.enqueue(job))
         click.echo(str(job.id))
         if wait:
@@ -100,7 +100,13 @@ def call(
 
 
 def _job(
-    app: PgQueue | None, task: str, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]
+    app: PgQueue | None,
+    task: str,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    options: dict[str, Any],
+    *,
+    wait: bool,
 ) -> NewJob:
     if app is not None:
         app.import_tasks()
@@ -108,10 +114,11 @@ def _job(
             return known.job(args, kwargs, options)
         near = get_close_matches(task, app.tasks, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
+        what = f"{app.name} knows no task {one_line(task)}{one_line(hint)}"
+        if wait:
+            raise UnknownTask(f"{what} Nothing was enqueued, because --wait could last for ever.")
         click.echo(
-            f"warning: {app.name} knows no task {one_line(task)}{one_line(hint)} The job waits "
-            "until a worker knows it.",
-            err=True,
+            f"warning: {what} The job waits until a worker knows it, or pgq jobs cancel.", err=True
         )
     return new_job(task, args, kwargs, options)
 

@@ -33,7 +33,7 @@ def list_queues(target: Target, as_json: bool) -> None:
     elif rows:
         show_queues(rows)
     else:
-        click.echo("no queue has jobs")
+        click.echo("no queue has jobs that wait or run")
 
 
 names_argument = click.argument("names", nargs=-1, metavar="NAME…")

@@ -118,7 +118,7 @@ _ALL = (
 
 def _show_queues(queues: list[QueueRow]) -> None:
     if not queues:
-        click.echo("no queue has jobs\n")
+        click.echo("no queue has jobs that wait or run\n")
         return
     show_queues(queues)
     click.echo()

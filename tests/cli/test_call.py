@@ -62,7 +62,8 @@ def test_a_task_that_the_application_does_not_know_is_enqueued_with_a_warning(pg
     said = pgq("call", "-A", "shop", "ad")
     assert said.code == 0
     assert said.err == (
-        "warning: shop knows no task ad; did you mean add? The job waits until a worker knows it.\n"
+        "warning: shop knows no task ad; did you mean add? The job waits until a worker knows it, "
+        "or pgq jobs cancel.\n"
     )
     assert jobs.state(said.out.strip()) == "queued"
 
@@ -169,3 +170,10 @@ def test_a_result_can_be_waited_for(pgq, jobs, finish_all):
     finish_all(result="42")
     said = pgq("result", job, "--timeout", "10")
     assert (said.code, said.out) == (0, "42\n")
+
+
+def test_waiting_for_a_task_that_nobody_knows_is_refused(pgq, shop, jobs):
+    said = pgq("call", "-A", "shop", "ad", "--wait")
+    assert said.code == 1
+    assert "did you mean add? Nothing was enqueued" in said.err
+    assert jobs.value("select count(*) from pgqueue.jobs") == 0

@@ -60,11 +60,8 @@ def test_the_index_names_every_page():
 def test_the_shop_of_the_readme(database, connection, play):
     playing = play(database)
     readme = Page(ROOT / "README.md")
+    playing.run(next(block for block in readme.blocks if block.language == "sql"))
     playing.run(next(block for block in readme.blocks if block.file))
-    connection.execute(
-        "create table orders (id bigint generated always as identity primary key, item text);"
-        "create table reservations (order_id bigint references orders)"
-    )
     playing.run(_block("bash", "pgq worker -A shop --processes 1"))
     playing.run(_block("python", "import shop\norder = shop.place_order('lamp')"))
     playing.run(

@@ -11,12 +11,12 @@ from pgqueue.rows import Lane
 from support.jobs import Jobs
 
 
-@pytest.fixture(params=["direct", "pooled"])
+@pytest.fixture(params=["worker", "bare"])
 def jobs(request, connection, clock):
-    """A worker's connection with its planner settings, and one through a pooler, without them."""
+    """With a worker's planner settings, and bare: what is claimed must not depend on the plan."""
     del clock
     jobs = Jobs(connection)
-    if request.param == "direct":
+    if request.param == "worker":
         jobs.plan_as_worker()
     return jobs
 

@@ -113,3 +113,9 @@ def test_odd_passwords_do_not_show_either(dsn, shown):
 )
 def test_what_has_no_password_is_shown_as_it_is(dsn):
     assert hide_password(dsn) == dsn
+
+
+def test_the_url_of_another_service_is_refused_without_its_password():
+    with pytest.raises(ConfigurationError) as caught:
+        find_dsn(None, {"PGQUEUE_DSN": "redis://me:secret@localhost/0"})
+    assert "redis://me:***@localhost/0 is not a PostgreSQL database" in str(caught.value)
