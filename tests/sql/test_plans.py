@@ -1,8 +1,8 @@
 """The hot statements look rows up in one index each, whatever the statistics say.
 
 A table that is empty, never analyzed, analyzed when it was full: a queue is all three within
-minutes, and the plan may not depend on it. `worker` has the settings that a worker plans with; `bare` has
-none, and most plans hold even so.
+minutes, and the plan may not depend on it. `worker` has the settings that a worker plans with;
+`bare` has none, and most plans hold even so.
 """
 
 from __future__ import annotations
