@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from pgqueue import TaskFailed, operations
+from support.workers import process_exists
 
 WAIT = 30
 
@@ -47,7 +48,7 @@ def test_children_end_when_their_supervisor_is_killed(worker, send, until):
     pid = send("who").get(WAIT)
     worker.signal(signal.SIGKILL)
     worker.ended()
-    until(lambda: not _exists(pid), "the child to end")
+    until(lambda: not process_exists(pid), "the child to end")
 
 
 def test_jobs_of_a_killed_worker_run_again_once_its_lease_is_over(
@@ -122,14 +123,6 @@ def test_a_revoked_waiting_job_never_runs(worker, send, log_table):
     assert result.revoke()
     assert result.state == "REVOKED"
     assert log_table() == []
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_a_sigterm_to_the_whole_group_lets_running_jobs_end(worker, send, lock, until):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+
+from support.workers import process_exists
 
 WAIT = 30
 
@@ -73,7 +74,7 @@ def test_a_stopped_worker_leaves_a_stopped_row_and_no_process(worker, send, jobs
     pid = send("who").get(WAIT)
     assert worker.stop() == 0
     assert jobs.value("select stopped_at is not null from pgqueue.workers")
-    assert not _exists(pid)
+    assert not process_exists(pid)
 
 
 def test_a_worker_stopped_before_it_was_ready_ends_quietly(start_worker):
@@ -103,11 +104,3 @@ def test_a_worker_ends_on_a_second_signal_although_the_database_is_away(
         assert worker.ended() == 0
         admin.execute(f"alter database {name} allow_connections true")
     worker.logged("jobs cannot be given back")
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

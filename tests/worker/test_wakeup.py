@@ -7,17 +7,11 @@ import asyncio
 import pytest
 
 from pgqueue.worker.wakeup import Listener
-from support.jobs import Jobs
 from support.waiting import wait_for
 
 GATE = (
     "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ShareLock' and granted"
 )
-
-
-@pytest.fixture
-def jobs(connection):
-    return Jobs(connection)
 
 
 @pytest.fixture
