@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 from uuid import UUID
 
-from pgqueue import operations
+from pgqueue import operations, transports
 from pgqueue.config import find_dsn
 from pgqueue.database import Pools
 from pgqueue.errors import ConfigurationError, UnknownTask
@@ -184,11 +184,15 @@ class PgQueue:
 
     def run(self, query: Query[T], connection: Any = None) -> T:
         """Run a query on the given sync connection, or on one of the pool."""
-        return self.pools.run(query, connection)
+        if connection is not None:
+            return transports.run(connection, query, self.schema)
+        return self.pools.run(query)
 
     async def arun(self, query: Query[T], connection: Any = None) -> T:
         """Run a query on the given async connection, or on one of the pool."""
-        return await self.pools.arun(query, connection)
+        if connection is not None:
+            return await transports.arun(connection, query, self.schema)
+        return await self.pools.arun(query)
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:

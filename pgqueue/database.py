@@ -1,4 +1,4 @@
-"""Runs queries on psycopg connections: the caller's, or those of the application's own pools."""
+"""Connections of our own, on psycopg: how they are made, and an application's pools of them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from typing import Any, LiteralString, TypeAlias, TypeVar
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import tuple_row
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from pgqueue.errors import SchemaMismatch, UsageError
 from pgqueue.query import Query, Row
-from pgqueue.statements import DEFAULT_SCHEMA, checked_schema, statement
+from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
+from pgqueue.transports.psycopg import aexecute, execute
 
 T = TypeVar("T")
 SyncConnection: TypeAlias = psycopg.Connection[Any]
@@ -48,34 +47,6 @@ def connection_string(dsn: str, **parameters: Any) -> str:
     (milliseconds): neither does for both. What the user's string says itself is left as it is.
     """
     return make_conninfo("", **{**_PATIENCE, **parameters, **conninfo_to_dict(dsn)})
-
-
-def run(connection: Any, query: Query[T], schema: str = DEFAULT_SCHEMA) -> T:
-    """Run a query on a sync psycopg connection or cursor, in its current transaction."""
-    connection = getattr(connection, "connection", connection)
-    if isinstance(connection, psycopg.AsyncConnection):
-        raise UsageError(
-            "this connection is async: call the async twin, such as adelay() instead of delay()"
-        )
-    if not isinstance(connection, psycopg.Connection):
-        raise _unknown(connection)
-    # A cursor of our own: the caller's may have any row factory and any class.
-    with _explained(schema), psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
-        cursor.execute(_text(query, schema), query.params)
-        return query.read(cursor.fetchall() if cursor.description else [])
-
-
-async def arun(connection: Any, query: Query[T], schema: str = DEFAULT_SCHEMA) -> T:
-    """Run a query on an async psycopg connection or cursor, in its current transaction."""
-    connection = getattr(connection, "connection", connection)
-    if isinstance(connection, psycopg.Connection):
-        raise UsageError("this connection is sync: call delay() instead of adelay()")
-    if not isinstance(connection, psycopg.AsyncConnection):
-        raise _unknown(connection)
-    with _explained(schema):
-        async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
-            await cursor.execute(_text(query, schema), query.params)
-            return query.read(await cursor.fetchall() if cursor.description else [])
 
 
 #: What times before and after Python's are read as, -infinity and infinity among them.
@@ -132,15 +103,13 @@ class Pools:
             asyncio.AbstractEventLoop, AsyncConnectionPool[AsyncConnection]
         ] = weakref.WeakKeyDictionary()
 
-    def run(self, query: Query[T], connection: Any = None) -> T:
-        """Run a query on the caller's connection, or by itself on one of the pool."""
-        if connection is not None:
-            return run(connection, query, self.schema)
+    def run(self, query: Query[T]) -> T:
+        """Run a query by itself on a connection of the pool."""
         pool = self.pool()
         for last in (False, True):
             with pool.connection() as own:
                 try:
-                    return run(own, query, self.schema)
+                    return execute(own, query, self.schema)
                 except psycopg.OperationalError:
                     if last or not own.closed:
                         raise
@@ -149,15 +118,13 @@ class Pools:
             pool.check()
         raise AssertionError
 
-    async def arun(self, query: Query[T], connection: Any = None) -> T:
-        """Run a query on the caller's async connection, or by itself on one of the pool."""
-        if connection is not None:
-            return await arun(connection, query, self.schema)
+    async def arun(self, query: Query[T]) -> T:
+        """Run a query by itself on an async connection of the pool."""
         pool = await self.async_pool()
         for last in (False, True):
             async with pool.connection() as own:
                 try:
-                    return await arun(own, query, self.schema)
+                    return await aexecute(own, query, self.schema)
                 except psycopg.OperationalError:
                     if last or not own.closed:
                         raise
@@ -229,30 +196,3 @@ class Pools:
         pool = self._async_pools.pop(asyncio.get_running_loop(), None)
         if pool is not None:
             await pool.close()
-
-
-def _text(query: Query[Any], schema: str) -> str:
-    # The text comes from a file of ours; only its parameters come from elsewhere.
-    return statement(query.name, schema)
-
-
-@contextmanager
-def _explained(schema: str) -> Iterator[None]:
-    """Turn PostgreSQL's "no such table" into what to do about it."""
-    try:
-        yield
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
-        if f"{schema}." not in str(error) and f'"{schema}"' not in str(error):
-            raise
-        raise SchemaMismatch(
-            f"the database has no pgqueue schema {schema!r}, or an older one ({error.sqlstate}: "
-            f"{error.diag.message_primary}): run 'pgq migrate'"
-        ) from error
-
-
-def _unknown(connection: object) -> UsageError:
-    kind = f"{type(connection).__module__}.{type(connection).__qualname__}"
-    return UsageError(
-        f"connection={kind}: give a psycopg connection or cursor (sync or async), or leave it out "
-        "to use the application's own pool"
-    )

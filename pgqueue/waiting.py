@@ -20,8 +20,9 @@ from psycopg import sql
 
 from pgqueue import operations
 from pgqueue.backoff import Doubling
-from pgqueue.database import connection_string, run, settle
+from pgqueue.database import connection_string, settle
 from pgqueue.rows import Outcome
+from pgqueue.transports.psycopg import execute
 
 log = logging.getLogger("pgqueue.results")
 
@@ -102,21 +103,21 @@ class ResultWaiter:
         connection.add_notify_handler(lambda _: self._note_notification())
         polls = Doubling(POLL_FIRST, POLL_LAST)
         awake = True
-        since = run(connection, operations.now(), self._schema) - MARGIN
+        since = execute(connection, operations.now(), self._schema) - MARGIN
         with self._lock:
             self._fresh = set(self._futures)  # after a reconnect nobody knows what was missed
         while True:
             ids = self._waiting_ids()
             if not ids:
                 if not awake:
-                    run(connection, operations.get_up([PLACE]), self._schema)
+                    execute(connection, operations.get_up([PLACE]), self._schema)
                     awake = True
                 if self._closing or not self._sleep(None, LINGER):
                     return
                 polls.reset()
                 continue
             if awake and not pooled:
-                awake = not run(connection, operations.lie_down([PLACE]), self._schema)
+                awake = not execute(connection, operations.lie_down([PLACE]), self._schema)
             with self._lock:
                 fresh, self._fresh = self._fresh & ids, set()
             look = (
@@ -124,7 +125,7 @@ class ResultWaiter:
                 if fresh
                 else operations.outcomes(ids, since)
             )
-            self._resolve(run(connection, look, self._schema))
+            self._resolve(execute(connection, look, self._schema))
             if self._waiting_ids():
                 self._sleep(connection, polls.next())
 

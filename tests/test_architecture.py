@@ -26,7 +26,7 @@ HOUSE = """
     loading pgqueue
     app
     canvas schedules task result options waiting
-    operations database migrate embedded programs
+    operations database migrate embedded programs transports
     query statements
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
@@ -46,6 +46,7 @@ TALKERS = {
         "dashboard",
         "testing",
         "demo",
+        "transports",
     ),
     *(f"worker.{name}" for name in ("control", "liveness", "pump", "supervisor", "wakeup")),
 }

@@ -13,10 +13,10 @@ from psycopg import Error
 from pgqueue import migrate, operations
 from pgqueue.cli import formats
 from pgqueue.cli.database import Session, connect
-from pgqueue.database import run
 from pgqueue.errors import SchemaMismatch
 from pgqueue.query import Row
 from pgqueue.rows import LiveTable, ServerFacts, VacuumHolder, WorkerRow
+from pgqueue.transports.psycopg import execute
 
 OK: Literal["ok"] = "ok"
 WARNING: Literal["warning"] = "warning"
@@ -128,7 +128,7 @@ def pooler(session: Session) -> Iterator[Finding]:
     pid = session.run(operations.backend())
     pooled = pid != session.connection.info.backend_pid
     with connect(session.dsn) as listener:
-        run(listener, operations.listen_control(), session.schema)
+        execute(listener, operations.listen_control(), session.schema)
         session.run(operations.ping())
         heard = any(True for _ in listener.notifies(timeout=NOTIFY_PATIENCE, stop_after=1))
     yield judge_pooler(pooled=pooled, heard=heard)

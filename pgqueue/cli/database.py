@@ -12,7 +12,7 @@ from typing import TypeVar
 import click
 import psycopg
 
-from pgqueue import database, embedded, migrate
+from pgqueue import embedded, migrate
 from pgqueue.app import PgQueue
 from pgqueue.cli.project import Project, find_project
 from pgqueue.config import find_dsn, hide_password
@@ -20,6 +20,7 @@ from pgqueue.database import EndlessLoader, SyncConnection, connection_string
 from pgqueue.errors import ConfigurationError
 from pgqueue.query import Query
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
+from pgqueue.transports.psycopg import execute
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class Session:
 
     def run(self, query: Query[T]) -> T:
         """Run a query in a transaction of its own."""
-        return database.run(self.connection, query, self.schema)
+        return execute(self.connection, query, self.schema)
 
     @property
     def name(self) -> str:

@@ -18,8 +18,9 @@ from psycopg import sql
 
 from pgqueue import operations
 from pgqueue.backoff import Doubling
-from pgqueue.database import AsyncConnection, arun, connection_string
+from pgqueue.database import AsyncConnection, connection_string
 from pgqueue.query import Query
+from pgqueue.transports.psycopg import aexecute
 
 log = logging.getLogger("pgqueue.worker")
 
@@ -125,7 +126,7 @@ class Listener:
                 return None
             self._unwatch()  # while a query is under way, psycopg reads the socket
             try:
-                return await arun(connection, query, self._schema)
+                return await aexecute(connection, query, self._schema)
             except psycopg.OperationalError:
                 self._lost.set()
                 return None

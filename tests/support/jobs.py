@@ -10,10 +10,10 @@ from typing import Generic, TypeVar
 import psycopg
 
 from pgqueue import operations
-from pgqueue.database import run
 from pgqueue.identifiers import uuid7
 from pgqueue.query import Query
 from pgqueue.rows import ClaimedJob, Finished, JobRow, Lane, NewJob, Released, Retried
+from pgqueue.transports.psycopg import execute
 from pgqueue.worker.claims import PRIORITIES
 from pgqueue.worker.control import PLANNING
 from support.waiting import wait_for
@@ -31,7 +31,7 @@ class Jobs:
         self.schema = schema
 
     def run(self, query: Query[T]) -> T:
-        return run(self.connection, query, self.schema)
+        return execute(self.connection, query, self.schema)
 
     def value(self, text: str, *params: object) -> object:
         """Run SQL of the test's own; return the first column of its first row."""

@@ -1,0 +1,111 @@
+"""Runs queries on the connections that applications hold, whichever library they are from.
+
+What a connection is, is told by its class; only its library's transport is then imported:
+
+====================  =============================================================================
+`psycopg`             psycopg 3: connections and cursors, sync and async
+`asyncpg`             asyncpg: connections, from a pool or not; async
+`sqlalchemy`          SQLAlchemy 2: connections and sessions, sync and async
+`django`              Django: the alias of a database, or its connection
+`psycopg2`            psycopg2: connections and cursors; sync
+====================  =============================================================================
+
+Each transport is a module with the verbs of `Transport`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from importlib import import_module
+from typing import Any, Protocol, TypeVar, cast
+
+from pgqueue.query import Query
+from pgqueue.statements import DEFAULT_SCHEMA
+from pgqueue.transports import misuse
+
+T = TypeVar("T")
+
+#: The libraries whose connections we take: the root packages of their classes.
+LIBRARIES = ("psycopg", "asyncpg", "sqlalchemy", "django", "psycopg2")
+
+
+class Transport(Protocol):
+    """What is done on a connection of the caller's.
+
+    A verb that the connection cannot serve, and a connection that cannot serve any, raise
+    `UsageError`, which says what to do; nothing was sent then.
+    """
+
+    def run(self, connection: Any, query: Query[T], schema: str) -> T:
+        """Run a query in the connection's current transaction."""
+        ...
+
+    async def arun(self, connection: Any, query: Query[T], schema: str) -> T:
+        """Run a query in the async connection's current transaction."""
+        ...
+
+    def atomic(self, connection: Any) -> AbstractContextManager[None]:
+        """Make what is run in the block happen altogether or not at all."""
+        ...
+
+    def aatomic(self, connection: Any) -> AbstractAsyncContextManager[None]:
+        """Make what is run in the block happen altogether or not at all."""
+        ...
+
+
+# By class, weakly: every sessionmaker() of SQLAlchemy makes a class of its own.
+_chosen: weakref.WeakKeyDictionary[type, Transport] = weakref.WeakKeyDictionary()
+
+
+def choose(connection: object) -> Transport:
+    """Return the transport for a connection; raises `UsageError` if there is none."""
+    kind = type(connection)
+    transport = _chosen.get(kind)
+    if transport is None:
+        transport = _chosen[kind] = _load(connection)
+    return transport
+
+
+def run(connection: Any, query: Query[T], schema: str = DEFAULT_SCHEMA) -> T:
+    """Run a query on a sync connection of the caller's, in its current transaction."""
+    return choose(connection).run(connection, query, schema)
+
+
+async def arun(connection: Any, query: Query[T], schema: str = DEFAULT_SCHEMA) -> T:
+    """Run a query on an async connection of the caller's, in its current transaction."""
+    return await choose(connection).arun(connection, query, schema)
+
+
+def atomic(connection: Any) -> AbstractContextManager[None]:
+    """Make what is run on a sync connection in the block happen altogether or not at all.
+
+    A transaction of its own if the connection commits each statement, else a savepoint in the
+    transaction that is open or begins: the caller's commit and rollback stay the caller's.
+    """
+    return choose(connection).atomic(connection)
+
+
+def aatomic(connection: Any) -> AbstractAsyncContextManager[None]:
+    """Make what is run on an async connection in the block happen altogether, like `atomic`."""
+    return choose(connection).aatomic(connection)
+
+
+def _load(connection: object) -> Transport:
+    library = _library(connection)
+    if library is None:
+        raise misuse.unknown(connection)
+    try:
+        module = import_module(f"{__name__}.{library}")
+    except ModuleNotFoundError as error:
+        if error.name != library:
+            raise
+        raise misuse.not_installed(connection) from None
+    return cast(Transport, module)
+
+
+def _library(connection: object) -> str | None:
+    if isinstance(connection, str):
+        return "django"
+    roots = (base.__module__.partition(".")[0] for base in type(connection).__mro__)
+    return next((root for root in roots if root in LIBRARIES), None)

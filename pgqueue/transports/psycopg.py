@@ -1,0 +1,90 @@
+"""psycopg 3: connections and cursors, sync and async; our own connections among them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from pgqueue.query import Query
+from pgqueue.statements import DEFAULT_SCHEMA, statement
+from pgqueue.transports import misuse
+from pgqueue.transports.explain import explained
+
+T = TypeVar("T")
+
+
+def run(connection: Any, query: Query[T], schema: str) -> T:
+    """Run a query on the caller's connection or cursor, in its current transaction."""
+    return execute(_sync(connection), query, schema)
+
+
+async def arun(connection: Any, query: Query[T], schema: str) -> T:
+    """Run a query on the caller's async connection or cursor, in its current transaction."""
+    return await aexecute(_async(connection), query, schema)
+
+
+@contextmanager
+def atomic(connection: Any) -> Iterator[None]:
+    """Open a transaction, or a savepoint in the one that is open or begins."""
+    connection = _sync(connection)
+    if not connection.autocommit:
+        # Begins the caller's transaction. Else ours would be the outer one, and would commit.
+        connection.execute("")
+    with connection.transaction():
+        yield
+
+
+@asynccontextmanager
+async def aatomic(connection: Any) -> AsyncIterator[None]:
+    """Open a transaction on an async connection, or a savepoint, like `atomic`."""
+    connection = _async(connection)
+    if not connection.autocommit:
+        await connection.execute("")
+    async with connection.transaction():
+        yield
+
+
+def execute(
+    connection: psycopg.Connection[Any], query: Query[T], schema: str = DEFAULT_SCHEMA
+) -> T:
+    """Run a query on a connection of our own; raises psycopg's error if that is closed."""
+    # A cursor of our own: the connection's may have any row factory and any class.
+    with explained(schema), psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
+        cursor.execute(statement(query.name, schema), query.params)
+        return query.read(cursor.fetchall() if cursor.description else [])
+
+
+async def aexecute(
+    connection: psycopg.AsyncConnection[Any], query: Query[T], schema: str = DEFAULT_SCHEMA
+) -> T:
+    """Run a query on an async connection of our own, like `execute`."""
+    with explained(schema):
+        async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
+            await cursor.execute(statement(query.name, schema), query.params)
+            return query.read(await cursor.fetchall() if cursor.description else [])
+
+
+def _sync(given: Any) -> psycopg.Connection[Any]:
+    connection = getattr(given, "connection", given)
+    if isinstance(connection, psycopg.AsyncConnection):
+        raise misuse.is_async(given)
+    if not isinstance(connection, psycopg.Connection):
+        raise misuse.unknown(given)
+    if connection.closed:
+        raise misuse.closed(given)
+    return connection
+
+
+def _async(given: Any) -> psycopg.AsyncConnection[Any]:
+    connection = getattr(given, "connection", given)
+    if isinstance(connection, psycopg.Connection):
+        raise misuse.is_sync(given)
+    if not isinstance(connection, psycopg.AsyncConnection):
+        raise misuse.unknown(given)
+    if connection.closed:
+        raise misuse.closed(given)
+    return connection
