@@ -21,13 +21,13 @@ PACKAGE = Path(pgqueue.__file__).parent
 # A module imports what is in rows below it, and within its row what is to its right. Packages
 # stand here as one; within them there are no circles. "pgqueue" is the package's __init__.
 HOUSE = """
-    contrib dashboard testing cli demo
+    contrib dashboard testing cli bench demo
     worker
     loading pgqueue
     app
     canvas schedules task result options waiting
     operations database migrate embedded programs transports
-    query statements
+    query statements binding
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
 """
@@ -46,6 +46,7 @@ TALKERS = {
         "dashboard",
         "testing",
         "demo",
+        "bench",
         "transports",
     ),
     *(f"worker.{name}" for name in ("control", "liveness", "pump", "supervisor", "wakeup")),

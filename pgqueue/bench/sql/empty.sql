@@ -1,0 +1,1 @@
+truncate pgqueue.jobs, pgqueue.workers
