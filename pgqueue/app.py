@@ -13,6 +13,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 from uuid import UUID
 
 from pgqueue import operations, transports
+from pgqueue.binding import Binding
 from pgqueue.config import find_dsn
 from pgqueue.database import Pools
 from pgqueue.errors import ConfigurationError, UnknownTask
@@ -63,6 +64,7 @@ class PgQueue:
         self._given_dsn = dsn
         self._given_listen_dsn = listen_dsn
         self._max_connections = max_connections
+        self._binding = Binding()
         self._lock = threading.Lock()
         self._pools: Pools | None = None
         self._waiter: ResultWaiter | None = None
@@ -141,7 +143,7 @@ class PgQueue:
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, which need not be registered in this process."""
         job = new_job(name, args, kwargs or {}, options)
-        self.run(operations.enqueue(job), connection)
+        self.run(operations.enqueue(job), self.bound(connection))
         return AsyncResult(job.id, self)
 
     async def asend_task(
@@ -155,7 +157,7 @@ class PgQueue:
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, from a coroutine."""
         job = new_job(name, args, kwargs or {}, options)
-        await self.arun(operations.enqueue(job), connection)
+        await self.arun(operations.enqueue(job), self.bound(connection))
         return AsyncResult(job.id, self)
 
     def AsyncResult(self, id: UUID | str) -> AsyncResult[Any]:  # noqa: N802, A002 (Celery's names)
@@ -196,19 +198,39 @@ class PgQueue:
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
-        """Lend a psycopg connection for one transaction.
+        """Lend a psycopg connection for one transaction, and bind it.
 
         `with app.transaction() as conn:` commits at the end of the block, and rolls back, together
-        with every job enqueued by `task.using(conn)`, when the block raises.
+        with every job enqueued in it, when the block raises.
         """
-        with self.pools.transaction() as connection:
+        with self.pools.transaction() as connection, self.bind(connection):
             yield connection
 
     @asynccontextmanager
     async def atransaction(self) -> AsyncIterator[Any]:
-        """Lend an async psycopg connection for one transaction."""
+        """Lend an async psycopg connection for one transaction, and bind it."""
         async with self.pools.atransaction() as connection:
+            with self.bind(connection):
+                yield connection
+
+    @contextmanager
+    def bind(self, connection: T) -> Iterator[T]:
+        """Have what is enqueued in the block join the transaction of a connection.
+
+        `with app.bind(conn):` is `using(conn)` for every `delay`, `apply_async`, `send_task` and
+        their async twins of this application's tasks; a connection of their own wins. With None
+        they are on the application's own pool again. Asking about jobs and waiting for results
+        never joins. Threads and asyncio tasks see what is bound where they began. Raises
+        `UsageError` if `connection` is of no kind that `using` takes.
+        """
+        if connection is not None:
+            transports.choose(connection)
+        with self._binding.to(connection):
             yield connection
+
+    def bound(self, connection: Any = None) -> Any:
+        """Return the connection to enqueue on: the given one, or the one bound in this context."""
+        return self._binding.connection if connection is None else connection
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends; what `AsyncResult.get` waits on."""

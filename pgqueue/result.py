@@ -24,7 +24,11 @@ _FINISHED = {"succeeded": SUCCESS, "failed": FAILURE, "cancelled": REVOKED}
 
 
 class ResultSource(Database, Protocol):
-    """A database that can also tell when a job has finished."""
+    """A database that can also tell when a job has finished, and where the next one belongs."""
+
+    def bound(self, connection: Any = None) -> Any:
+        """Return the connection to enqueue on; None for the database's own."""
+        ...
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends."""

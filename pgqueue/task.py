@@ -92,10 +92,12 @@ class Task(Generic[P, R]):
     # ── enqueueing ───────────────────────────────────────────────────────────────────────────
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
-        """Enqueue a job with these arguments, on a connection of the application's own.
+        """Enqueue a job with these arguments, in the transaction of the block that this is in.
 
-        Raises `InvalidCall` if they do not fit the signature and `InvalidPayload` if JSON cannot
-        hold them; nothing is sent then.
+        Such blocks are `app.bind(conn)`, `app.transaction()` and `self.transaction()`; outside of
+        them it is enqueued at once, on a connection of the application's own. Raises `InvalidCall`
+        if the arguments do not fit the signature and `InvalidPayload` if JSON cannot hold them;
+        nothing is sent then.
         """
         return self._send(args, kwargs, {}, None)
 
@@ -107,7 +109,10 @@ class Task(Generic[P, R]):
         """Return the task with a connection and options to be enqueued with.
 
         `task.using(conn, countdown=60).delay(42)` inserts the job in the transaction that `conn`
-        is in: when that rolls back, the job never existed.
+        is in: when that rolls back, the job never existed. `conn` is a connection of psycopg (or a
+        cursor), asyncpg, SQLAlchemy (or a session), psycopg2, or an alias of Django's DATABASES;
+        sync for `delay`, async for `adelay`, which takes Django's too. Without one, it is as for
+        `delay`. Raises `UsageError` at `delay` for anything else.
         """
         return Call(self, connection, options)
 
@@ -159,7 +164,7 @@ class Task(Generic[P, R]):
         connection: Any,
     ) -> AsyncResult[R]:
         job = self.job(args, kwargs, options)
-        self.database.run(operations.enqueue(job), connection)
+        self.database.run(operations.enqueue(job), self.database.bound(connection))
         return AsyncResult(job.id, self.database)
 
     async def _asend(
@@ -170,7 +175,7 @@ class Task(Generic[P, R]):
         connection: Any,
     ) -> AsyncResult[R]:
         job = self.job(args, kwargs, options)
-        await self.database.arun(operations.enqueue(job), connection)
+        await self.database.arun(operations.enqueue(job), self.database.bound(connection))
         return AsyncResult(job.id, self.database)
 
     # ── inside a run (bind=True) ─────────────────────────────────────────────────────────────
@@ -222,7 +227,8 @@ class Task(Generic[P, R]):
         The rows written on it and the job's success are one transaction: both happen, once, or
         neither. If another worker has taken the job over meanwhile, everything is rolled back and
         `StaleClaim` raised. An exception rolls back too, and fails or retries the job as usual.
-        What the task returns afterwards is not stored; use `set_result` inside the block.
+        What the task returns afterwards is not stored; use `set_result` inside the block. Jobs
+        that are enqueued in the block are part of it.
         """
         request = current.get()
         with self.database.transaction() as connection:

@@ -45,7 +45,7 @@ def charge(self: Task[..., Any], amount: int) -> float:
     assert_type(self.request.claim, int)
     if amount < 0:
         raise self.retry(exc=ValueError("negative"), countdown=1.5)
-    with self.transaction() as connection:
+    with self.transaction() as connection, app.bind(connection):
         connection.execute("select 1")
         self.set_result(1.0)
     return 0.5

@@ -23,6 +23,9 @@ class Recorder:
     async def arun(self, query, connection=None):
         return self.run(query, connection)
 
+    def bound(self, connection=None):
+        return connection
+
     @contextmanager
     def transaction(self):
         yield "a transaction"
