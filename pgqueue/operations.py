@@ -290,6 +290,16 @@ def patience(seconds: float) -> Query[str]:
     return Query("patience", {"seconds": seconds}, _value)
 
 
+def plan(settings: Mapping[str, str], *, in_transaction: bool) -> Query[None]:
+    """Set what the planner goes by, for the session or for this transaction only."""
+    params = {
+        "names": text_array(settings),
+        "settings": text_array(settings.values()),
+        "in_transaction": in_transaction,
+    }
+    return Query("plan", params, _nothing)
+
+
 def backend() -> Query[int]:
     """Return the id of the server process that answers."""
     return Query("backend", {}, _value)

@@ -11,15 +11,9 @@
 --
 -- A worker whose lease is over gets nothing. Its row is locked against a rescue meanwhile, so that
 -- none can declare the worker dead, look for its jobs, and miss those that are being claimed here.
-with claimant as materialized (
-    select w.id
-    from pgqueue.workers w
-    where w.id = %(worker_id)s::bigint and w.stopped_at is null and w.expires_at > pgqueue.now()
-    for share
-), lanes as materialized (
+with lanes as materialized (
     select l.queue, l.priority, l.run_at, l.id
-    from claimant
-    cross join unnest(%(queues)s::text[], %(priorities)s::smallint[],
+    from unnest(%(queues)s::text[], %(priorities)s::smallint[],
                       %(run_ats)s::timestamptz[], %(ids)s::uuid[])
         with ordinality as l (queue, priority, run_at, id, rank)
     where not exists (select from pgqueue.queues q where q.name = l.queue and q.paused_at is not null)
@@ -41,6 +35,12 @@ with claimant as materialized (
         for update skip locked
     ) j
     limit %(limit)s::integer
+), claimant as materialized (
+    select w.id
+    from pgqueue.workers w
+    where w.id = %(worker_id)s::bigint and w.stopped_at is null and w.expires_at > pgqueue.now()
+      and exists (select from due)
+    for share
 ), claimed as (
     update pgqueue.jobs_live j
     set state = 'running',
@@ -48,7 +48,7 @@ with claimant as materialized (
         attempt = j.attempt + 1,
         worker_id = %(worker_id)s::bigint,
         started_at = pgqueue.now()
-    where j.ctid = any (array(select place from due))
+    where j.ctid = any (array(select place from due)) and exists (select from claimant)
     returning j.id, j.claim, j.attempt, j.max_attempts, j.queue, j.priority, j.run_at,
         j.expires_at, j.started_at, j.task, j.args, j.kwargs, j.headers
 )

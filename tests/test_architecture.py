@@ -49,7 +49,7 @@ TALKERS = {
         "bench",
         "transports",
     ),
-    *(f"worker.{name}" for name in ("control", "liveness", "pump", "supervisor", "wakeup")),
+    *(f"worker.{name}" for name in ("control", "liveness", "pump", "supervisor", "wakeup", "wire")),
 }
 
 #: SQL that is not in a file of `sql/`, and why.
@@ -58,7 +58,6 @@ SQL_IN_PYTHON = {
     "waiting": "LISTEN takes a name, and so no parameter",
     "worker.wakeup": "the same",
     "database": "pg_backend_pid concerns the connection, not the jobs",
-    "worker.control": "pg_backend_pid and set_config concern the connection, not the jobs",
     "demo.app": "a user's code, shown as an example",
     "demo.enqueueing": "the same",
     "demo.run": "the same",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pgqueue.backoff import Doubling
 from pgqueue.rows import ClaimedJob, Lane
@@ -22,6 +23,8 @@ SWEEP_SHARE = 10.0
 #: An idle worker looks again after 2, 4, 8 … ms. Past the first few it asks to be woken.
 POLL_FIRST, POLL_LAST = 0.002, 2.0
 POLLS_AWAKE = 3
+#: From so many jobs per second on it is cheaper to poll than to have every enqueue notify.
+BRISK = 200.0
 
 
 class Cursors:
@@ -84,21 +87,45 @@ def wanted(slots: int, in_hand: int, rate: float) -> int:
     return max(0, min(MAX_CLAIM, slots + int(rate * HORIZON) - in_hand))
 
 
+class Look(NamedTuple):
+    """One look for jobs: when it began, whether it sweeps, whether it asks what is due next."""
+
+    began: float
+    sweeps: bool
+    asks: bool
+
+
 class Schedule:
-    """When to claim: at once while there is more, else after a pause that grows."""
+    """When to look for jobs: at once while there is more, else after a pause that grows.
+
+    A worker that found nothing a few times lies down: it asks to be woken, and when the next
+    scheduled job is due. From then on it looks when it is told to, and its pauses go on growing.
+    """
 
     def __init__(self) -> None:
         self._pauses = Doubling(POLL_FIRST, POLL_LAST)
         self._polls = 0
         self._at = -math.inf
         self._more = True
+        self._woken = False
+        self._lying = False
         self._sweep_at = -math.inf
         self._sweep_allowed_at = -math.inf
 
     def wake(self) -> None:
-        """Look at once: something has come, or may have."""
-        self._more = True
+        """Look at once, and again if a look is under way: something has come, or may have."""
+        self._more = self._woken = True
+        if not self._lying:
+            self._pauses.reset()
+
+    def lay_down(self) -> None:
+        """Look at once, and then after short pauses: who enqueued just before does not notify."""
+        self._more = self._woken = self._lying = True
         self._pauses.reset()
+
+    def get_up(self) -> None:
+        """Poll from now on: nobody wakes this worker."""
+        self._lying = False
 
     def due(self, now: float) -> bool:
         """Return whether it is time to look."""
@@ -108,35 +135,38 @@ class Schedule:
         """Return the seconds until it is time to look."""
         return 0.0 if self._more else max(0.0, self._at - now)
 
-    def sweeps(self, now: float) -> bool:
-        """Return whether the next look should begin at the start of every lane."""
-        if self._more:
-            return now >= self._sweep_at
-        return now >= self._sweep_allowed_at
-
     @property
     def sleepy(self) -> bool:
-        """Whether so many looks found nothing that it is time to ask to be woken."""
-        return not self._more and self._polls >= POLLS_AWAKE
+        """Whether it is time to lie down."""
+        return not self._more and (self._lying or self._polls >= POLLS_AWAKE)
 
-    def looked(self, *, found: int, limit: int, swept: bool, took: float, now: float) -> None:
+    def begin(self, now: float) -> Look:
+        """Return what the look is to be that begins now."""
+        full = not self._more or self._woken
+        sweeps = now >= (self._sweep_allowed_at if full else self._sweep_at)
+        self._woken = False
+        return Look(now, sweeps, self.sleepy)
+
+    def looked(self, look: Look, found: int, limit: int, now: float) -> None:
         """Note what a look found, and decide when the next one is."""
-        if swept:
-            self._sweep_allowed_at = now + took * SWEEP_SHARE
-            self._sweep_at = now + max(SWEEP_EVERY, took * SWEEP_SHARE)
+        if look.sweeps:
+            slow = (now - look.began) * SWEEP_SHARE
+            self._sweep_allowed_at, self._sweep_at = now + slow, now + max(SWEEP_EVERY, slow)
         if found:
             self._polls = 0
-            self._pauses.reset()
+            if not self._lying:
+                self._pauses.reset()
         if found >= limit:
             self._more = True
-            return
-        if not swept and now >= self._sweep_allowed_at:
+        elif not look.sweeps and now >= self._sweep_allowed_at:
             # The lanes are empty from the cursors on: late jobs may lie before them.
             self._more, self._sweep_at = True, now
-            return
-        self._more = False
-        self._polls += 1
-        self._at = now + self._pauses.next()
+        else:
+            self._more = self._woken
+            self._polls += 1
+            # Not to sleep before it is known when to wake up.
+            known = look.asks or not self._lying
+            self._at = now + (self._pauses.next() if known else POLL_FIRST)
 
     def due_within(self, seconds: float, now: float) -> None:
         """Look no later than in so many seconds, because a scheduled job is due then."""

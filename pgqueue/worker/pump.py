@@ -17,6 +17,7 @@ import psycopg
 from pgqueue import operations
 from pgqueue.rows import ClaimedJob
 from pgqueue.worker import claims
+from pgqueue.worker.claims import Look
 from pgqueue.worker.control import Control, Disconnected, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
@@ -79,9 +80,10 @@ class Pump:
                     return
                 await self._wait_for_the_last(self._shutdown.remaining(now))
             elif not want:
+                await self._get_up()
                 await self._wait(math.inf)
             elif self._schedule.sleepy and await self._listener.lie_down():
-                self._schedule.wake()  # who looked at the gate before it was ours did not notify
+                self._schedule.lay_down()
             else:
                 await self._wait(self._schedule.pause(now))
 
@@ -94,14 +96,13 @@ class Pump:
 
     async def _turn(self, batch: Batch, want: int) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
         queries = batch.queries()
         writes = len(queries)
-        sweeps = self._schedule.sweeps(began)
-        if want:
-            lanes = self._cursors.lanes(sweep=sweeps)
+        look = self._schedule.begin(loop.time()) if want else None
+        if look:
+            lanes = self._cursors.lanes(sweep=look.sweeps)
             queries.append(operations.claim(self._liveness.worker_id, lanes, self._tasks, want))
-            if self._schedule.sleepy:
+            if look.asks:
                 queries.append(operations.next_due(lanes, self._tasks))
         try:
             results = await self._control.run_all(queries)
@@ -117,22 +118,26 @@ class Pump:
         else:
             now = loop.time()
             self._journal.written(batch, results[:writes])
-            if want:
-                self._take(results[writes], want, sweeps, now - began, now)
+            if look:
+                self._take(look, results[writes], want, now)
             for seconds in results[writes + 1 :]:
                 if seconds is not None:
                     self._schedule.due_within(seconds, now)
 
-    def _take(
-        self, jobs: list[ClaimedJob], want: int, swept: bool, took: float, now: float
-    ) -> None:
-        self._schedule.looked(found=len(jobs), limit=want, swept=swept, took=took, now=now)
-        if jobs:
-            self._cursors.advance(jobs)
-            self._crew.hand_out(jobs, now)
-            if self._shutdown.under_way:  # asked for while the claim was under way
-                self._crew.recall()
-            self._rising = asyncio.ensure_future(self._listener.get_up())
+    def _take(self, look: Look, jobs: list[ClaimedJob], want: int, now: float) -> None:
+        self._schedule.looked(look, len(jobs), want, now)
+        if not jobs:
+            return
+        self._cursors.advance(jobs)
+        self._crew.hand_out(jobs, now)
+        if self._shutdown.under_way:  # asked for while the claim was under way
+            self._crew.recall()
+        if self._crew.pace.per_second(now) > claims.BRISK:
+            self._rising = asyncio.ensure_future(self._get_up())
+
+    async def _get_up(self) -> None:
+        self._schedule.get_up()
+        await self._listener.get_up()
 
     async def _isolate(self, batch: Batch, error: psycopg.Error) -> None:
         """Write a refused batch down job by job, so that one job's value harms only that job."""

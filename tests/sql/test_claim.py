@@ -201,18 +201,17 @@ def test_an_uncommitted_job_is_not_claimed_and_hides_nobody(jobs, other, worker)
     assert other.claim_ids(worker) == [first]
 
 
-def test_a_job_claimed_and_given_back_meanwhile_is_not_claimed_twice(jobs, other, worker, step):
+def test_a_job_claimed_and_given_back_meanwhile_is_not_claimed_twice(
+    jobs, other, worker, step, connect
+):
     # The second claim began when the job was queued, and comes to it when that is so again.
-    job = jobs.add()
+    job, third = jobs.add(), connect()
     with other.transaction():
-        other.connection.execute("select from pgqueue.workers for update")
+        other.connection.execute("lock table public.test_clock")
         claim = step(jobs, lambda: jobs.claim(worker))
         claim.blocked()
-        with other.transaction():
-            other.connection.execute(
-                "update pgqueue.jobs_live set state = 'running', claim = claim + 1"
-            )
-        other.connection.execute("update pgqueue.jobs_live set state = 'queued'")
+        third.execute("update pgqueue.jobs_live set state = 'running', claim = claim + 1")
+        third.execute("update pgqueue.jobs_live set state = 'queued'")
     taken = [c.id for c in claim.result()] + jobs.claim_ids(worker)
     assert taken == [job]
     assert jobs.get(job).claim == 2

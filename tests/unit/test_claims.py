@@ -109,10 +109,10 @@ class Looking:
         wait = self.schedule.pause(self.now)
         self.now += wait
         assert self.schedule.due(self.now)
-        swept = self.schedule.sweeps(self.now)
+        look = self.schedule.begin(self.now)
         self.now += took
-        self.schedule.looked(found=found, limit=limit, swept=swept, took=took, now=self.now)
-        return round(wait, 6), swept
+        self.schedule.looked(look, found, limit, self.now)
+        return round(wait, 6), look.sweeps
 
 
 @pytest.fixture
@@ -174,6 +174,51 @@ def test_a_wake_up_means_a_look_at_once_and_then_short_pauses_again(looking):
     waits = [looking.look()[0] for _ in range(4)]
     assert waits[0] == 0
     assert next(filter(None, waits)) == 0.002
+
+
+@pytest.fixture
+def lying(looking):
+    """A worker that lies down, after the first polls."""
+    while not looking.schedule.sleepy:
+        looking.look()
+    looking.schedule.lay_down()
+    assert [looking.look()[0] for _ in range(4)] == [0, 0.002, 0.002, 0.004]
+    return looking
+
+
+def test_a_worker_that_is_woken_sweeps_and_learns_what_is_due_before_it_sleeps_on(lying):
+    asked = []
+    for _ in range(3):
+        lying.schedule.wake()
+        for found in (1, 0):
+            assert lying.schedule.pause(lying.now) <= 0.002
+            asked.append((lying.schedule.sleepy, *lying.look(found)))
+    assert asked == [(False, 0, True), (True, 0.002, True)] * 3
+
+
+def test_as_long_as_it_is_woken_its_pauses_go_on_growing(lying):
+    waits = []
+    for _ in range(4):
+        lying.schedule.wake()
+        lying.look(1)
+        lying.look()
+        waits.append(lying.look()[0])
+    assert waits == [0.016, 0.064, 0.256, 1.024]
+
+
+def test_a_wake_up_during_a_look_means_another_look(lying):
+    look = lying.schedule.begin(lying.now)
+    lying.schedule.wake()
+    lying.schedule.looked(look, 0, 10, lying.now)
+    assert lying.schedule.due(lying.now)
+    assert lying.look() == (0, True)
+
+
+def test_one_that_got_up_polls_from_the_shortest_pause_on_after_a_find(lying):
+    lying.look()
+    lying.schedule.get_up()
+    lying.look(1)
+    assert [lying.look()[0] for _ in range(2)] == [0.002, 0.004]
 
 
 def test_sweeps_take_no_more_than_their_share_of_the_time(looking):
