@@ -220,8 +220,8 @@ class PgQueue:
         `with app.bind(conn):` is `using(conn)` for every `delay`, `apply_async`, `send_task` and
         their async twins of this application's tasks; a connection of their own wins. With None
         they are on the application's own pool again. Asking about jobs and waiting for results
-        never joins. Threads and asyncio tasks see what is bound where they began. Raises
-        `UsageError` if `connection` is of no kind that `using` takes.
+        never joins. An asyncio task that begins in the block joins, too, until the block ends; a
+        new thread does not. Raises `UsageError` if `connection` is of no kind that `using` takes.
         """
         if connection is not None:
             transports.choose(connection)

@@ -5,7 +5,8 @@ What a connection is, is told by its class; only its library's transport is then
 ====================  =============================================================================
 `psycopg`             psycopg 3: connections and cursors, sync and async
 `asyncpg`             asyncpg: connections, from a pool or not; async
-`sqlalchemy`          SQLAlchemy 2: connections and sessions, sync and async
+`sqlalchemy`          SQLAlchemy 2: connections and sessions; sync
+`sqlalchemy_asyncio`  the same; async
 `django`              Django: the alias of a database, or its connection
 `psycopg2`            psycopg2: connections and cursors; sync
 ====================  =============================================================================
@@ -16,6 +17,7 @@ Each transport is a module with the verbs of `Transport`.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from importlib import import_module
 from typing import Any, Protocol, TypeVar, cast
@@ -26,8 +28,15 @@ from pgqueue.transports import misuse
 
 T = TypeVar("T")
 
-#: The libraries whose connections we take: the root packages of their classes.
-LIBRARIES = ("psycopg", "asyncpg", "sqlalchemy", "django", "psycopg2")
+#: The libraries whose connections we take, by the packages of their classes, and the transports.
+LIBRARIES = {
+    "psycopg": "psycopg",
+    "asyncpg": "asyncpg",
+    "sqlalchemy.ext.asyncio": "sqlalchemy_asyncio",
+    "sqlalchemy": "sqlalchemy",
+    "django": "django",
+    "psycopg2": "psycopg2",
+}
 
 
 class Transport(Protocol):
@@ -92,20 +101,24 @@ def aatomic(connection: Any) -> AbstractAsyncContextManager[None]:
 
 
 def _load(connection: object) -> Transport:
-    library = _library(connection)
-    if library is None:
+    for package in _packages(connection):
+        if package in LIBRARIES:
+            break
+    else:
         raise misuse.unknown(connection)
     try:
-        module = import_module(f"{__name__}.{library}")
+        module = import_module(f"{__name__}.{LIBRARIES[package]}")
     except ModuleNotFoundError as error:
-        if error.name != library:
+        if error.name not in ("django", "asgiref"):
             raise
         raise misuse.not_installed(connection) from None
     return cast(Transport, module)
 
 
-def _library(connection: object) -> str | None:
+def _packages(connection: object) -> Iterator[str]:
+    """The packages that a connection's class and its bases are from, the innermost first."""
     if isinstance(connection, str):
-        return "django"
-    roots = (base.__module__.partition(".")[0] for base in type(connection).__mro__)
-    return next((root for root in roots if root in LIBRARIES), None)
+        yield "django"  # the alias of a database
+    for base in type(connection).__mro__:
+        parts = base.__module__.split(".")
+        yield from (".".join(parts[:end]) for end in range(len(parts), 0, -1))

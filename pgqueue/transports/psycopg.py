@@ -55,7 +55,7 @@ def execute(
     # A cursor of our own: the connection's may have any row factory and any class.
     with explained(schema), psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
         cursor.execute(statement(query.name, schema), query.params)
-        return query.read(cursor.fetchall() if cursor.description else [])
+        return query.read(cursor.fetchall() if _returns_rows(cursor) else [])
 
 
 async def aexecute(
@@ -65,7 +65,13 @@ async def aexecute(
     with explained(schema):
         async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
             await cursor.execute(statement(query.name, schema), query.params)
-            return query.read(await cursor.fetchall() if cursor.description else [])
+            return query.read(await cursor.fetchall() if _returns_rows(cursor) else [])
+
+
+def _returns_rows(cursor: psycopg.Cursor[Any] | psycopg.AsyncCursor[Any]) -> bool:
+    # In a pipeline that is not known before the answer is fetched. The statements that callers
+    # run all return rows.
+    return cursor.description is not None or cursor.pgresult is None
 
 
 def _sync(given: Any) -> psycopg.Connection[Any]:
