@@ -11,16 +11,16 @@ What a connection is, is told by its class; only its library's transport is then
 `psycopg2`            psycopg2: connections and cursors; sync
 ====================  =============================================================================
 
-Each transport is a module with the verbs of `Transport`.
+Each transport is a module with the verbs of `Transport`; some can copy besides.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from importlib import import_module
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from pgqueue.query import Query
 from pgqueue.statements import DEFAULT_SCHEMA
@@ -63,6 +63,10 @@ class Transport(Protocol):
         ...
 
 
+#: Sends blocks of text under a `copy … from stdin`.
+Copier: TypeAlias = Callable[[str, Iterable[str]], None]
+AsyncCopier: TypeAlias = Callable[[str, Iterable[str]], Awaitable[None]]
+
 # By class, weakly: every sessionmaker() of SQLAlchemy makes a class of its own.
 _chosen: weakref.WeakKeyDictionary[type, Transport] = weakref.WeakKeyDictionary()
 
@@ -100,6 +104,18 @@ def aatomic(connection: Any) -> AbstractAsyncContextManager[None]:
     return choose(connection).aatomic(connection)
 
 
+def copier(connection: Any) -> Copier | None:
+    """Return what copies blocks of text on a sync connection; None if it cannot, or not now."""
+    find = getattr(choose(connection), "copier", None)
+    return find(connection) if find else None
+
+
+def acopier(connection: Any) -> AsyncCopier | None:
+    """Return what copies blocks of text on an async connection; None if it cannot, or not now."""
+    find = getattr(choose(connection), "acopier", None)
+    return find(connection) if find else None
+
+
 def _load(connection: object) -> Transport:
     for package in _packages(connection):
         if package in LIBRARIES:
@@ -109,9 +125,9 @@ def _load(connection: object) -> Transport:
     try:
         module = import_module(f"{__name__}.{LIBRARIES[package]}")
     except ModuleNotFoundError as error:
-        if error.name not in ("django", "asgiref"):
+        if not isinstance(connection, str) or error.name not in ("django", "asgiref"):
             raise
-        raise misuse.not_installed(connection) from None
+        raise misuse.no_alias(connection, "Django is not installed") from None
     return cast(Transport, module)
 
 

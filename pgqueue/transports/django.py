@@ -72,14 +72,9 @@ def _checked(given: Any) -> str:
         vendor = connections[alias].vendor
     except ConnectionDoesNotExist:
         known = ", ".join(connections)
-        raise UsageError(
-            f"connection={alias!r}: Django's DATABASES have no such alias; there are: {known}"
-        ) from None
+        raise misuse.no_alias(alias, f"there are only these: {known}") from None
     except ImproperlyConfigured as error:
-        raise UsageError(
-            f"connection={alias!r}: a text is taken for an alias of Django's DATABASES, and Django "
-            f"is not ready: {error}"
-        ) from error
+        raise misuse.no_alias(alias, f"Django is not ready: {error}") from error
     if vendor != "postgresql":
         raise UsageError(
             f"connection={alias!r}: Django's database of this alias is {vendor}: jobs are enqueued "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
 
+from pgqueue.config import hide_password
 from pgqueue.errors import UsageError
 
 _CONNECTIONS = (
@@ -15,18 +16,19 @@ _CONNECTIONS = (
 def unknown(connection: object) -> UsageError:
     """Return the error for something that is no connection, or none that we know."""
     kind = name_of(connection)
-    if "pool" in kind.lower():
-        return not_one(connection, "a pool", "connection() as conn")
+    if kind.endswith("Pool"):
+        return not_one(connection, "a pool")
     return UsageError(
         f"connection={kind}: give {_CONNECTIONS}; or leave it out to use the application's own pool"
     )
 
 
-def not_one(connection: object, what: str, method: str) -> UsageError:
+def not_one(connection: object, what: str, method: str = "") -> UsageError:
     """Return the error for something that makes connections: which of them is not known."""
+    how = f" with '{method}'" if method else ""
     return UsageError(
         f"connection={name_of(connection)}: this is {what}, and not the connection whose "
-        f"transaction the job belongs to: take one from it with '{method}' and give that"
+        f"transaction the job belongs to: take one from it{how} and give that"
     )
 
 
@@ -54,11 +56,13 @@ def is_sync(connection: object) -> UsageError:
     )
 
 
-def not_installed(connection: Any) -> UsageError:
-    """Return the error for an alias of Django's without Django."""
+def no_alias(text: object, why: str) -> UsageError:
+    """Return the error for a text that is not the alias of a database."""
+    hint = ""
+    if isinstance(text, str) and re.search("://|=", text):
+        text, hint = hide_password(text), "; a connection string belongs into PgQueue(dsn=…)"
     return UsageError(
-        f"connection={connection!r}: a text is taken for an alias of Django's DATABASES, and "
-        f"Django is not installed; give {_CONNECTIONS}"
+        f"connection={text!r}: a text is taken for an alias of Django's DATABASES, and {why}{hint}"
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import pq
 from psycopg.rows import tuple_row
 
 from pgqueue.query import Query
@@ -46,6 +47,34 @@ async def aatomic(connection: Any) -> AsyncIterator[None]:
         await connection.execute("")
     async with connection.transaction():
         yield
+
+
+def copier(connection: Any) -> Callable[[str, Iterable[str]], None] | None:
+    """Return what copies blocks of text on the connection; None inside a pipeline."""
+    connection = _sync(connection)
+    if connection.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+        return None
+
+    def copy(text: str, blocks: Iterable[str]) -> None:
+        with psycopg.Cursor(connection).copy(text.encode()) as target:
+            for block in blocks:
+                target.write(block)
+
+    return copy
+
+
+def acopier(connection: Any) -> Callable[[str, Iterable[str]], Awaitable[None]] | None:
+    """Return what copies blocks of text on the async connection; None inside a pipeline."""
+    connection = _async(connection)
+    if connection.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+        return None
+
+    async def copy(text: str, blocks: Iterable[str]) -> None:
+        async with psycopg.AsyncCursor(connection).copy(text.encode()) as target:
+            for block in blocks:
+                await target.write(block)
+
+    return copy
 
 
 def execute(

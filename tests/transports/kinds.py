@@ -297,8 +297,11 @@ class AsyncpgPool(Asyncpg):
         self._pool = await asyncpg.create_pool(**asyncpg_options(self.dsn), min_size=1, max_size=1)
         return await self._pool.acquire()
 
+    def give_back(self):
+        self.wait(self._pool.release(self.given))
+
     async def aclose(self):
-        await self._pool.release(self.given)
+        await self._pool.release(self.given)  # again, maybe: that does nothing
         await self._pool.close()
 
 
