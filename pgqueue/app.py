@@ -5,15 +5,24 @@ from __future__ import annotations
 import inspect
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import Any, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 from uuid import UUID
 
-from pgqueue import operations, transports
+from pgqueue import bulk, operations, transports
 from pgqueue.binding import Binding
+from pgqueue.bulk import Enqueued, ManyCall, Stream, jobs
 from pgqueue.config import find_dsn
 from pgqueue.database import Pools
 from pgqueue.errors import ConfigurationError, UnknownTask
@@ -159,6 +168,54 @@ class PgQueue:
         job = new_job(name, args, kwargs or {}, options)
         await self.arun(operations.enqueue(job), self.bound(connection))
         return AsyncResult(job.id, self)
+
+    def enqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
+        """Enqueue many jobs at once, all of them or none.
+
+        `calls` are signatures, or tuples `(task, args, kwargs, options)` of which the last ones
+        may be left out; a task may be given by its name. They may come from a generator: as few
+        are kept in memory as are sent together. `connection` as in `Task.using`: there the jobs
+        are a part of its transaction, and a bad call undoes only them.
+
+        Returns the handles in the order of the calls, each made when it is asked for. Raises what
+        `delay` raises, with the number of the call.
+
+        >>> app = PgQueue("shop")
+        >>> @app.task
+        ... def resize(photo: int, width: int) -> None: ...
+        >>> jobs = app.enqueue_many((resize, (photo, 800)) for photo in [])
+        >>> len(jobs)
+        0
+        """
+        stream = Stream(jobs(calls))
+        connection = self.bound(connection)
+        if not stream.few:
+            pass
+        elif stream.is_small:
+            self.run(stream.at_once(), connection)
+        elif connection is None:
+            with self.pools.transaction() as own:
+                bulk.send(stream, own, self.schema, own=True)
+        else:
+            with transports.atomic(connection):
+                bulk.send(stream, connection, self.schema, own=False)
+        return Enqueued(stream.ids, self)
+
+    async def aenqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
+        """Enqueue many jobs at once, from a coroutine."""
+        stream = Stream(jobs(calls))
+        connection = self.bound(connection)
+        if not stream.few:
+            pass
+        elif stream.is_small:
+            await self.arun(stream.at_once(), connection)
+        elif connection is None:
+            async with self.pools.atransaction() as own:
+                await bulk.asend(stream, own, self.schema, own=True)
+        else:
+            async with transports.aatomic(connection):
+                await bulk.asend(stream, connection, self.schema, own=False)
+        return Enqueued(stream.ids, self)
 
     def AsyncResult(self, id: UUID | str) -> AsyncResult[Any]:  # noqa: N802, A002 (Celery's names)
         """Return the handle of a job by its id."""

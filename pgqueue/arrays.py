@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 
 def plain_array(items: Iterable[object]) -> str:
-    """Return the literal of items whose text needs no quoting: ids, numbers, states.
+    """Return the literal of items whose text needs no quoting: ids, numbers, states; or None.
 
-    >>> plain_array([1, 2])
-    '{1,2}'
+    >>> plain_array([1, 2, None])
+    '{1,2,NULL}'
     """
-    return "{" + ",".join(map(str, items)) + "}"
+    return "{" + ",".join(map(str, items)).replace("None", "NULL") + "}"
 
 
 def text_array(items: Iterable[str | None]) -> str:

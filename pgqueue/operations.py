@@ -6,11 +6,12 @@ One function per file of `sql/`; each returns a `Query`, and none touches a conn
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pgqueue.arrays import plain_array, text_array
-from pgqueue.query import Query, Row
+from pgqueue.copying import job_blocks
+from pgqueue.query import Copy, Query, Row
 from pgqueue.rows import (
     Attempt,
     ClaimedJob,
@@ -29,28 +30,51 @@ from pgqueue.rows import (
     WorkerRow,
 )
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 # ── a job's life ─────────────────────────────────────────────────────────────────────────────
 
 
 def enqueue(job: NewJob) -> Query[bool]:
     """Insert a job; False if there is one with its id."""
+    return Query("enqueue", job._asdict(), bool)
+
+
+def enqueue_many(jobs: Iterable[NewJob], wake: Iterable[str] = ()) -> Query[int]:
+    """Insert jobs, and wake the sleepers of some queues; returns how many ids were not taken."""
+    jobs = sorted(jobs, key=lambda job: job.id)
     params = {
-        "id": job.id,
-        "queue": job.queue,
-        "task": job.task,
-        "priority": job.priority,
-        "max_attempts": job.max_attempts,
-        "eta": job.eta,
-        "countdown": job.countdown,
-        "expires": job.expires,
-        "expires_in": job.expires_in,
-        "args": job.args,
-        "kwargs": job.kwargs,
-        "headers": job.headers,
-        "notify": job.notify,
-        "chosen": job.chosen,
+        "ids": plain_array(job.id for job in jobs),
+        "queues": text_array(job.queue for job in jobs),
+        "tasks": text_array(job.task for job in jobs),
+        "priorities": plain_array(job.priority for job in jobs),
+        "max_attempts": plain_array(job.max_attempts for job in jobs),
+        "etas": text_array(_moment(job.eta) for job in jobs),
+        "countdowns": plain_array(job.countdown for job in jobs),
+        "expires": text_array(_moment(job.expires) for job in jobs),
+        "expires_in": plain_array(job.expires_in for job in jobs),
+        "args": text_array(job.args for job in jobs),
+        "kwargs": text_array(job.kwargs for job in jobs),
+        "headers": text_array(job.headers for job in jobs),
+        "chosen": plain_array(job.chosen for job in jobs),
+        "wake": text_array(wake),
     }
-    return Query("enqueue", params, bool)
+    return Query("enqueue_many", params, _value)
+
+
+def copy_jobs(jobs: Iterable[NewJob], now: datetime) -> Copy:
+    """Insert jobs whose ids are new, as enqueued at `now`; their sleepers are not woken."""
+    return Copy("copy_jobs", job_blocks(jobs, now))
+
+
+def moment() -> Query[datetime]:
+    """Return the time by the database's clock, whatever the connection makes of times."""
+    return Query("moment", {}, lambda rows: EPOCH + timedelta(microseconds=rows[0][0]))
+
+
+def wake(queues: Iterable[str]) -> Query[None]:
+    """Wake the workers that sleep for want of jobs in these queues."""
+    return Query("wake", {"places": text_array(queues)}, _nothing)
 
 
 def claim(
@@ -366,6 +390,10 @@ def prune_workers() -> Query[int]:
 def _claims(jobs: Sequence[Released] | Sequence[Lost]) -> dict[str, Any]:
     pairs = sorted((job.id, job.claim) for job in jobs)
     return {"ids": plain_array(i for i, _ in pairs), "claims": plain_array(c for _, c in pairs)}
+
+
+def _moment(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
 
 
 def _ids(rows: Sequence[Row]) -> set[str]:

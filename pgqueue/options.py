@@ -99,10 +99,10 @@ def new_job(
         id=uuid7() if options.get("task_id") is None else job_id(options["task_id"]),
         task=checked_name("task", task),
         args=encode(list(args), at="args"),
-        kwargs=encode(dict(kwargs), at="kwargs"),
+        kwargs=encode(dict(kwargs), at="kwargs") if kwargs else "{}",
         queue=checked_name("queue", options.get("queue", "default")),
         priority=checked_priority(options.get("priority", 0)),
-        max_attempts=_attempts(options["max_retries"]) if "max_retries" in options else None,
+        max_attempts=max_attempts(options["max_retries"]) if "max_retries" in options else None,
         countdown=0.0 if countdown is None else checked_seconds("countdown", countdown),
         eta=None if eta is None else checked_moment("eta", eta),
         expires=checked_moment("expires", expires) if absolute else None,
@@ -161,7 +161,12 @@ def _refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place:
         raise InvalidOption(f"{name}= is not an option of {place}; {hint}")
 
 
-def _attempts(max_retries: object) -> int:
+def max_attempts(max_retries: object) -> int:
+    """Return how often a job may be tried in all, given how often it may be tried again.
+
+    >>> max_attempts(3)
+    4
+    """
     if max_retries is None:
         return FOREVER
     if not isinstance(max_retries, int) or not is_retry_limit(max_retries):

@@ -6,7 +6,7 @@ of connection, sync and async.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -24,6 +24,14 @@ class Query(Generic[R_co]):
     name: str
     params: Mapping[str, Any]
     read: Callable[[Sequence[Row]], R_co]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A `copy … from stdin` of `sql/`, and the text of its rows in blocks."""
+
+    name: str
+    blocks: Iterator[str]
 
 
 class Database(Protocol):

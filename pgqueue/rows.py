@@ -14,8 +14,7 @@ from uuid import UUID
 FOREVER = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(NamedTuple):
     """A job to enqueue: payload and headers as JSON texts, spans of time in seconds."""
 
     id: UUID

@@ -31,12 +31,14 @@ from pgqueue.errors import (
     StaleClaim,
     UsageError,
 )
+from pgqueue.identifiers import uuid7
 from pgqueue.options import (
     Options,
     checked_moment,
     checked_name,
     checked_priority,
     checked_seconds,
+    max_attempts,
     new_job,
 )
 from pgqueue.query import Query
@@ -44,6 +46,7 @@ from pgqueue.request import Request, current
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.retry import RetryPolicy, may_retry
 from pgqueue.rows import Finished, NewJob
+from pgqueue.signature import Signature
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,6 +80,8 @@ class Task(Generic[P, R]):
         self.policy = policy or RetryPolicy()
         self.is_async = inspect.iscoroutinefunction(function)
         self._signature = _signature(function, bind)
+        #: The numbers of arguments that fit if all are given by position.
+        self._arity = _arity(self._signature)
         update_wrapper(self, function, updated=())  # its attributes would take the place of ours
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -116,6 +121,14 @@ class Task(Generic[P, R]):
         """
         return Call(self, connection, options)
 
+    def s(self, *args: Any, **kwargs: Any) -> Signature[R]:
+        """Return the call with these arguments as a value, to be enqueued later or in bulk."""
+        return Signature(self, args, kwargs)
+
+    def si(self, *args: Any, **kwargs: Any) -> Signature[R]:
+        """Return the call as a value that takes no more arguments."""
+        return Signature(self, args, kwargs, immutable=True)
+
     def apply_async(
         self,
         args: Sequence[Any] = (),
@@ -142,12 +155,24 @@ class Task(Generic[P, R]):
         self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
     ) -> NewJob:
         """Return the job that a call means, checked, without enqueueing it."""
-        try:
-            self._signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise InvalidCall(
-                f"{self.name}{self._signature}: {error}; nothing was enqueued"
-            ) from None
+        if kwargs or len(args) not in self._arity:
+            try:
+                self._signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise InvalidCall(
+                    f"{self.name}{self._signature}: {error}; nothing was enqueued"
+                ) from None
+        if not options:  # most calls: what the task itself has is checked already
+            return NewJob(
+                uuid7(),
+                self.name,
+                encode(list(args), at="args"),
+                encode(dict(kwargs), at="kwargs") if kwargs else "{}",
+                self.queue,
+                self.priority,
+                max_attempts(self.policy.max_retries),
+                expires_in=self.expires,
+            )
         defaults = {
             "queue": self.queue,
             "priority": self.priority,
@@ -327,6 +352,17 @@ def _module_name(function: Callable[..., Any]) -> str:
         return str(spec.name)
     file = getattr(main, "__file__", None)
     return Path(file).stem if file else "__main__"
+
+
+def _arity(signature: inspect.Signature) -> range:
+    parameters = list(signature.parameters.values())
+    by_position = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = sum(p.default is p.empty for p in by_position)
+    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+        return range(0)
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return range(required, sys.maxsize)
+    return range(required, len(by_position) + 1)
 
 
 def _signature(function: Callable[..., Any], bind: bool) -> inspect.Signature:

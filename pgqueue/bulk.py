@@ -1,0 +1,200 @@
+"""Many jobs at once: what is sent for a stream of calls, in one transaction and bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, TypeAlias, overload
+from uuid import UUID
+
+from pgqueue import operations, transports
+from pgqueue.describe import shortened
+from pgqueue.errors import InvalidCall, PgQueueError
+from pgqueue.options import Options, new_job
+from pgqueue.query import Copy, Query
+from pgqueue.result import AsyncResult, ResultSource
+from pgqueue.rows import NewJob
+from pgqueue.signature import Signature
+from pgqueue.statements import statement
+from pgqueue.task import Task
+
+#: Up to so many jobs, one statement is faster than a copy and the transaction around it.
+FEW = 64
+#: Jobs in one statement, and in one copy.
+BATCH, COPY = 1_000, 10_000
+#: Text of payloads that is kept in memory at once, in characters.
+MAX_TEXT = 8_000_000
+#: Jobs that are due later than this (seconds) find the sleepers by themselves.
+SOON = 2.0
+
+
+#: A call: a signature, or a task (or its name) with args, kwargs and options.
+ManyCall: TypeAlias = (
+    Signature[Any]
+    | tuple[Task[Any, Any] | str]
+    | tuple[Task[Any, Any] | str, Sequence[Any]]
+    | tuple[Task[Any, Any] | str, Sequence[Any], Mapping[str, Any]]
+    | tuple[Task[Any, Any] | str, Sequence[Any], Mapping[str, Any], Options]
+)
+#: What is to be done one after the other; each step is answered with what was read.
+Steps = Generator[Query[Any] | Copy, Any, None]
+
+
+class Enqueued(Sequence[AsyncResult[Any]]):
+    """The handles of many jobs in the order of their calls, each made when it is asked for."""
+
+    def __init__(self, ids: bytearray, database: ResultSource) -> None:
+        self._ids = ids
+        self._database = database
+
+    def __len__(self) -> int:
+        return len(self._ids) // 16
+
+    @overload
+    def __getitem__(self, index: int) -> AsyncResult[Any]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[AsyncResult[Any]]: ...
+
+    def __getitem__(self, index: int | slice) -> AsyncResult[Any] | list[AsyncResult[Any]]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        start = range(len(self))[index] * 16
+        return AsyncResult(UUID(bytes=bytes(self._ids[start : start + 16])), self._database)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} jobs>"
+
+
+class Stream:
+    """Jobs on their way to the database; remembers their ids and whom they wake."""
+
+    def __init__(self, jobs: Iterable[NewJob]) -> None:
+        self.ids = bytearray()
+        self._wake: dict[str, None] = {}
+        jobs = map(self._note, jobs)
+        self.few = list(islice(jobs, FEW + 1))
+        self._jobs = chain(self.few, jobs)
+        self._ended = False
+
+    def __bool__(self) -> bool:
+        """Whether there may be more jobs to come."""
+        return not self._ended
+
+    @property
+    def is_small(self) -> bool:
+        """Whether one statement does it."""
+        return len(self.few) <= FEW
+
+    def at_once(self) -> Query[int]:
+        """Return the one statement that does it."""
+        return operations.enqueue_many(self.few, self._wake)
+
+    def steps(self, *, copies: bool, own: bool) -> Steps:
+        """Yield what is to be done, in one transaction.
+
+        `own`: whether the connection is ours alone, so that it can be sent to while the caller's
+        generator is still asked for the next job, which may itself need the caller's connection.
+        """
+        while self:
+            if copies:
+                jobs = self._next(COPY) if own else iter(list(self._next(COPY)))
+                now = yield operations.moment()
+                aside: list[NewJob] = []
+                yield operations.copy_jobs(_put_aside(jobs, aside), now)
+            else:
+                aside = list(self._next(BATCH))
+            if aside:
+                yield operations.enqueue_many(aside)
+        # Last: who looks at the gate early may look before a worker lies down.
+        yield operations.wake(self._wake)
+
+    def _next(self, limit: int) -> Iterator[NewJob]:
+        size = 0
+        for _ in range(limit):
+            job = next(self._jobs, None)
+            if job is None:
+                self._ended = True
+                return
+            yield job
+            size += len(job.args) + len(job.kwargs)
+            if size > MAX_TEXT:
+                return
+
+    def _note(self, job: NewJob) -> NewJob:
+        self.ids += job.id.bytes
+        if job.notify and job.queue not in self._wake and job.countdown < SOON:
+            self._wake[job.queue] = None
+        return job
+
+
+def send(stream: Stream, connection: Any, schema: str, *, own: bool) -> None:
+    """Send a stream of jobs on a sync connection, which is in a transaction."""
+    copy = transports.copier(connection)
+    steps = stream.steps(copies=copy is not None, own=own)
+    step = next(steps, None)
+    while step is not None:
+        if isinstance(step, Copy):
+            assert copy
+            answer: Any = None
+            copy(statement(step.name, schema), step.blocks)
+        else:
+            answer = transports.run(connection, step, schema)
+        step = _following(steps, answer)
+
+
+async def asend(stream: Stream, connection: Any, schema: str, *, own: bool) -> None:
+    """Send a stream of jobs on an async connection, which is in a transaction."""
+    copy = transports.acopier(connection)
+    steps = stream.steps(copies=copy is not None, own=own)
+    step = next(steps, None)
+    while step is not None:
+        if isinstance(step, Copy):
+            assert copy
+            answer: Any = None
+            await copy(statement(step.name, schema), step.blocks)
+        else:
+            answer = await transports.arun(connection, step, schema)
+        step = _following(steps, answer)
+
+
+def _following(steps: Steps, answer: Any) -> Query[Any] | Copy | None:
+    try:
+        return steps.send(answer)
+    except StopIteration:
+        return None
+
+
+def jobs(calls: Iterable[ManyCall]) -> Iterator[NewJob]:
+    """Yield the job of each call; an error names the number of the call, from 0 on."""
+    for number, call in enumerate(calls):
+        try:
+            yield _job(call)
+        except PgQueueError as error:
+            raise type(error)(f"enqueue_many, item {number}: {error}") from error
+
+
+def _job(call: Any) -> NewJob:
+    if isinstance(call, Signature):
+        return call.job()
+    if not isinstance(call, (tuple, list)) or not 1 <= len(call) <= 4:  # noqa: PLR2004 (what is named)
+        raise InvalidCall(
+            f"{shortened(call)}: give a signature, or (task, args, kwargs, options) of which the "
+            "last ones may be left out"
+        )
+    given: list[Any] = [*call, *((), {}, {})[len(call) - 1 :]]
+    task, args, kwargs, options = given
+    if isinstance(task, str):
+        return new_job(task, args, kwargs, options)
+    if not isinstance(task, Task):
+        raise InvalidCall(f"{shortened(task)}: give a task, or the name of one")
+    return task.job(args, kwargs, options)
+
+
+def _put_aside(jobs: Iterable[NewJob], aside: list[NewJob]) -> Iterator[NewJob]:
+    """Pass jobs on, but for those whose ids may be taken: a copy cannot leave them out."""
+    for job in jobs:
+        if job.chosen:
+            aside.append(job)
+        else:
+            yield job
