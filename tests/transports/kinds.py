@@ -558,3 +558,6 @@ KINDS = (
     DjangoCursor,
     AsyncDjango,
 )
+
+#: Kinds that have atomic blocks.
+ATOMIC = tuple(kind for kind in KINDS if kind is not AsyncDjango)

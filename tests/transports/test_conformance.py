@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from kinds import AUTOCOMMIT, KINDS, AsyncDjango
+from kinds import ATOMIC, AUTOCOMMIT, KINDS, AsyncDjango
 
 from pgqueue import PgQueue, operations
 from pgqueue.errors import SchemaMismatch, UsageError
@@ -151,14 +151,10 @@ def test_the_commit_wakes_whoever_sleeps(held, add, connect):
     assert [n.channel for n in listener.notifies(timeout=10, stop_after=1)] == ["pgqueue.jobs"]
 
 
-@EVERY_KIND
-def test_an_atomic_block_is_done_altogether_or_not_at_all(kind, held, add, queued):
+@pytest.mark.parametrize("kind", ATOMIC, ids=lambda kind: kind.__name__)
+def test_an_atomic_block_is_done_altogether_or_not_at_all(held, queued):
     jobs = new_jobs(5)
     insert = [operations.enqueue(job) for job in jobs]
-    if kind is AsyncDjango:
-        with pytest.raises(UsageError, match="Django has no async transactions: call the sync"):
-            held.together(*insert)
-        return
     held.begin()
     held.together(insert[0], insert[1])
     with pytest.raises(ZeroDivisionError):
@@ -183,13 +179,11 @@ def test_an_atomic_block_where_each_statement_commits_is_a_transaction(held, que
     assert queued() == [str(job.id) for job in jobs[1:]]
 
 
-@EVERY_KIND
+@pytest.mark.parametrize("kind", ATOMIC, ids=lambda kind: kind.__name__)
 def test_an_atomic_block_without_a_transaction_is_the_callers_or_one_of_its_own(
     kind, held, queued, connection
 ):
     """It is committed by the block, or by the caller's commit: there is no third."""
-    if kind is AsyncDjango:
-        pytest.skip("has no atomic blocks")
     held.together(*map(operations.enqueue, new_jobs(2)))
     if not (seen := queued()):
         assert "Autocommit" not in kind.__name__
@@ -198,6 +192,14 @@ def test_an_atomic_block_without_a_transaction_is_the_callers_or_one_of_its_own(
     assert len(seen) in (0, 2)
     idle = "select count(*) from pg_stat_activity where state = 'idle in transaction'"
     assert connection.execute(idle).fetchone() == (0,)
+
+
+def test_an_async_atomic_block_on_django_is_refused(open_kind, database, queued):
+    """Whatever other coroutines do with Django would be in it."""
+    held = open_kind(AsyncDjango, database)
+    with pytest.raises(UsageError, match="Django has no async transactions: call the sync twin"):
+        held.together(*map(operations.enqueue, new_jobs(1)))
+    assert queued() == []
 
 
 @EVERY_KIND
