@@ -26,7 +26,7 @@ HOUSE = """
     loading pgqueue
     app
     canvas schedules bulk task signature result options waiting
-    operations database migrate embedded programs transports
+    operations database migrate embedded programs wire transports
     query statements binding copying
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
@@ -41,6 +41,7 @@ TALKERS = {
         "migrate",
         "embedded",
         "waiting",
+        "wire",
         "cli",
         "contrib",
         "dashboard",
@@ -49,7 +50,7 @@ TALKERS = {
         "bench",
         "transports",
     ),
-    *(f"worker.{name}" for name in ("control", "liveness", "pump", "supervisor", "wakeup", "wire")),
+    *(f"worker.{name}" for name in ("control", "liveness", "pump", "supervisor", "wakeup")),
 }
 
 #: SQL that is not in a file of `sql/`, and why.

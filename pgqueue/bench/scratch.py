@@ -21,6 +21,8 @@ from pgqueue.transports.psycopg import execute
 
 T = TypeVar("T")
 APPLICATION = "pgq bench"
+#: What asks a command to end.
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Scratch:
@@ -89,12 +91,15 @@ def scratch(
     role may not make one.
     """
     with _connected(dsn) as connection:
-        _create(connection, schema)
+        made = False
         try:
+            with _undisturbed():
+                _create(connection, schema)
+                made = True
             migrate.migrate(connection, schema)
             yield Scratch(connection, dsn, listen_dsn, schema)
         finally:
-            if not keep:
+            if made and not keep:
                 _drop(dsn, schema)
 
 
@@ -143,12 +148,13 @@ def _drop(dsn: str, schema: str) -> None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ignore Ctrl-C for the length of a block."""
+    """Let nobody interrupt a block."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread is interrupted
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

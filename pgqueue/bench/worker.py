@@ -26,7 +26,8 @@ APP = "pgqueue.bench.tasks"
 #: How long (seconds) a worker may take to start, to answer, and to end.
 PATIENCE = 30.0
 _LOOK = 0.01
-_ROOT = Path(__file__).parents[2]
+#: Where processes are started: not in the user's folder, whose modules could hide Python's own.
+ROOT = Path(__file__).parents[2]
 
 
 class Worker:
@@ -55,16 +56,21 @@ class Worker:
 
         Raises `ConfigurationError` with the worker's log if it ends before, or time runs out.
         """
+        if not self.comes_true(fact, seconds):
+            raise ConfigurationError(
+                f"waited {seconds:.0f} s in vain for {what}; the worker says at last:\n{self.log()}"
+            )
+
+    def comes_true(self, fact: Callable[[], bool], seconds: float) -> bool:
+        """Wait for a fact for so many seconds; return whether it came true."""
         deadline = time.monotonic() + seconds
         while not fact():
             if self._process.poll() is not None:
                 raise ConfigurationError(f"the worker has ended; it says at last:\n{self.log()}")
             if time.monotonic() > deadline:
-                raise ConfigurationError(
-                    f"waited {seconds:.0f} s in vain for {what}; the worker says at last:\n"
-                    f"{self.log()}"
-                )
+                return False
             time.sleep(_LOOK)
+        return True
 
     def wait_until_ready(self) -> None:
         """Wait until it claims jobs, or is about to."""
@@ -118,7 +124,7 @@ def started(scratch: Scratch, options: Sequence[str] = (), app: str = APP) -> It
         began = scratch.clock()
         process = subprocess.Popen(  # noqa: S603 (our own text)
             [sys.executable, "-c", PGQ, *arguments],
-            cwd=_ROOT,  # not the user's folder, whose modules could hide Python's own
+            cwd=ROOT,
             env=environment(scratch),
             stdin=subprocess.PIPE,
             stdout=log,

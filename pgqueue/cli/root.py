@@ -30,6 +30,7 @@ COMMANDS = {
         "inspect": ("inspect", "Ask the workers themselves."),
         "result": ("result", "Print the result of a job."),
         "doctor": ("doctor", "Look for everything that could make jobs slow or stuck."),
+        "bench": ("bench", "Measure what pgqueue does on this database."),
     },
     "Act": {
         "call": ("call", "Enqueue a job."),

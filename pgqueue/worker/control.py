@@ -16,7 +16,7 @@ from pgqueue import operations
 from pgqueue.backoff import Doubling
 from pgqueue.database import WHO, AsyncConnection, connection_string, is_pooled
 from pgqueue.query import Query
-from pgqueue.worker.wire import Wire
+from pgqueue.wire import Wire
 
 T = TypeVar("T")
 log = logging.getLogger("pgqueue.worker")
@@ -48,13 +48,13 @@ class Session:
 
     def __init__(self, connection: AsyncConnection, schema: str, *, pooled: bool) -> None:
         self.connection = connection
-        self._wire = Wire(connection, schema, prepare=not pooled)
+        self._wire = Wire(connection, schema)
         # For each transaction anew: the session is somebody else's next.
         self._first = [operations.plan(PLANNING, in_transaction=True)] if pooled else []
 
     async def run(self, queries: Sequence[Query[Any]]) -> list[Any]:
         """Run queries in one round trip; return what each one read."""
-        results = await self._wire.run([*self._first, *queries])
+        results = await self._wire.arun([*self._first, *queries])
         return results[len(self._first) :]
 
     async def run_one(self, query: Query[T]) -> T:
@@ -75,6 +75,8 @@ class Control:
         self.on_reconnect: Callable[[Runner], Awaitable[None]] = _nothing_to_mend
         #: Whether a pooler lends the server's connections, so that sessions mean nothing.
         self.pooled = False
+        #: How often `run_all` has waited for the server.
+        self.round_trips = 0
 
     async def connect(self) -> None:
         """Connect once; raises psycopg's error if that fails."""
@@ -94,6 +96,7 @@ class Control:
     async def run_all(self, queries: Sequence[Query[Any]]) -> list[Any]:
         """Run queries in one round trip and one transaction; return what each one read."""
         async with self._use() as session:
+            self.round_trips += 1
             return await session.run(queries)
 
     @asynccontextmanager
@@ -144,6 +147,8 @@ class Control:
         try:
             cursor = await connection.execute(WHO, prepare=False)
             self.pooled = is_pooled(connection, await cursor.fetchone())
+            if self.pooled:
+                connection.prepare_threshold = None
             session = Session(connection, self.schema, pooled=self.pooled)
             if not self.pooled:
                 await session.run_one(operations.plan(PLANNING, in_transaction=False))

@@ -76,7 +76,8 @@ class Liveness:
             log.info("%d jobs were claimed into a broken connection and are released", len(lost))
 
     async def _beat(self, run: Runner) -> None:
-        stats = json.dumps({**self._journal.counts(), "pids": self._crew.pids()})
+        trips = {"round_trips": self._control.round_trips}
+        stats = json.dumps({**self._journal.counts(), **trips, "pids": self._crew.pids()})
         active = self._crew.active(asyncio.get_running_loop().time())
         if not await run(operations.heartbeat(self.worker_id, LEASE, stats, active)):
             log.error(
