@@ -29,11 +29,11 @@ def explained(schema: str) -> Iterator[None]:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, and those that it wraps: SQLAlchemy's has an `orig`, Django's a cause."""
+    """The error, and those that it wraps, as SQLAlchemy and Django wrap their drivers'."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
-        cause = getattr(cause, "orig", None) or cause.__cause__
+        cause = cause.__cause__
 
 
 def _message(error: BaseException) -> str:

@@ -34,6 +34,9 @@ from pgqueue import transports
 class Kind:
     """A sync connection, in a transaction from `begin` to `commit` or `rollback`."""
 
+    #: Whether it commits each statement that is outside of them.
+    autocommits = False
+
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
         self.given = self.open()
@@ -51,6 +54,9 @@ class Kind:
     def send(self, app, name, *args):
         return app.send_task(name, args, connection=self.given)
 
+    def ask(self, query):
+        return transports.run(self.given, query)
+
     def together(self, *queries, error=None):
         """Run queries in an atomic block, which fails in the end if there is an error."""
         with transports.atomic(self.given):
@@ -62,6 +68,8 @@ class Kind:
 
 class AsyncKind:
     """An async connection, driven from outside of its event loop."""
+
+    autocommits = False
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
@@ -109,6 +117,9 @@ class AsyncKind:
     def send(self, app, name, *args):
         return self.wait(app.asend_task(name, args, connection=self.given))
 
+    def ask(self, query):
+        return self.wait(transports.arun(self.given, query))
+
     def together(self, *queries, error=None):
         async def together():
             async with transports.aatomic(self.given):
@@ -153,6 +164,8 @@ class PsycopgCursor(Psycopg):
 
 
 class PsycopgAutocommit(Psycopg):
+    autocommits = True
+
     def open(self):
         super().open().autocommit = True
         return self.connection
@@ -189,6 +202,8 @@ class Psycopg2Cursor(Psycopg2):
 
 
 class Psycopg2Autocommit(Psycopg2):
+    autocommits = True
+
     def open(self):
         super().open().autocommit = True
         return self.connection
@@ -254,6 +269,8 @@ def asyncpg_options(dsn):
 
 
 class Asyncpg(AsyncKind):
+    autocommits = True
+
     async def aopen(self):
         self.connection = await asyncpg.connect(**asyncpg_options(self.dsn))
         return self.connection
@@ -453,6 +470,8 @@ def make_alias(dsn):
 
 
 class Django(Kind):
+    autocommits = True
+
     def open(self):
         self.alias = make_alias(self.dsn)
         return self.alias
@@ -499,6 +518,8 @@ class DjangoCursor(Django):
 
 class AsyncDjango(AsyncKind):
     """Django in a coroutine: whatever it does is done in the thread of sync_to_async."""
+
+    autocommits = True
 
     async def aopen(self):
         self._sync = await sync_to_async(Django)(self.dsn)

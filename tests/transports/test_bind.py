@@ -182,8 +182,9 @@ def test_an_asyncio_task_joins_while_the_block_lasts_and_not_after_it(app, add, 
     assert queued() == [after.id]
 
 
-def test_a_block_may_end_in_another_context_than_it_began_in(app, add, held, queued):
+def test_a_block_may_end_in_another_context_than_it_began_in(app, add, held, connect, queued):
     """As those of generators do that web frameworks run in threads."""
+    other = connect(autocommit=False)
 
     @contextmanager
     def request():
@@ -194,9 +195,13 @@ def test_a_block_may_end_in_another_context_than_it_began_in(app, add, held, que
     began = copy_context()
     began.run(block.__enter__)
     began.run(add.delay, 1)
-    copy_context().run(block.__exit__, None, None, None)
+    with app.bind(other):
+        block.__exit__(None, None, None)
+        add.delay(2)
     assert queued() == []
-    assert began.run(add.delay, 2).id in queued()
+    other.commit()
+    assert len(queued()) == 1
+    assert began.run(add.delay, 3).id in queued()
 
 
 def test_the_applications_transaction_binds_itself(app, add, queued):
