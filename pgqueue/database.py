@@ -10,7 +10,7 @@ import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from typing import Any, LiteralString, TypeAlias, TypeVar
+from typing import Any, LiteralString, TypeAlias, TypeVar, cast
 
 import psycopg
 from psycopg.abc import Buffer
@@ -20,7 +20,8 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from pgqueue.query import Query, Row
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
-from pgqueue.transports.psycopg import aexecute, execute
+from pgqueue.transports.explain import explained
+from pgqueue.wire import Wire
 
 T = TypeVar("T")
 SyncConnection: TypeAlias = psycopg.Connection[Any]
@@ -86,6 +87,18 @@ def is_pooled(connection: SyncConnection | AsyncConnection, who: Row | None) -> 
     return who is not None and who[0] != connection.info.backend_pid
 
 
+class Own(psycopg.Connection[Any]):
+    """A connection of a pool of ours."""
+
+    wire: Wire
+
+
+class AsyncOwn(psycopg.AsyncConnection[Any]):
+    """An async connection of a pool of ours."""
+
+    wire: Wire
+
+
 class Pools:
     """The connections of one application: one pool for threads, one per event loop.
 
@@ -97,19 +110,19 @@ class Pools:
         self.schema = checked_schema(schema)
         self.max_size = max_size
         self._lock = threading.Lock()
-        self._pool: ConnectionPool[SyncConnection] | None = None
+        self._pool: ConnectionPool[Own] | None = None
         self._pid = os.getpid()
         self._async_pools: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, AsyncConnectionPool[AsyncConnection]
+            asyncio.AbstractEventLoop, AsyncConnectionPool[AsyncOwn]
         ] = weakref.WeakKeyDictionary()
 
     def run(self, query: Query[T]) -> T:
         """Run a query by itself on a connection of the pool."""
         pool = self.pool()
         for last in (False, True):
-            with pool.connection() as own:
+            with explained(self.schema), pool.connection() as own:
                 try:
-                    return execute(own, query, self.schema)
+                    return own.wire.run(query)
                 except psycopg.OperationalError:
                     if last or not own.closed:
                         raise
@@ -122,12 +135,13 @@ class Pools:
         """Run a query by itself on an async connection of the pool."""
         pool = await self.async_pool()
         for last in (False, True):
-            async with pool.connection() as own:
-                try:
-                    return await aexecute(own, query, self.schema)
-                except psycopg.OperationalError:
-                    if last or not own.closed:
-                        raise
+            with explained(self.schema):
+                async with pool.connection() as own:
+                    try:
+                        return cast(T, (await own.wire.arun([query]))[0])
+                    except psycopg.OperationalError:
+                        if last or not own.closed:
+                            raise
             await pool.check()
         raise AssertionError
 
@@ -144,7 +158,7 @@ class Pools:
         async with pool.connection() as connection, connection.transaction():
             yield connection
 
-    def pool(self) -> ConnectionPool[SyncConnection]:
+    def pool(self) -> ConnectionPool[Own]:
         """Return the pool for threads, opened."""
         with self._lock:
             if self._pool is None or self._pid != os.getpid():
@@ -154,17 +168,18 @@ class Pools:
                 # autocommit: one enqueue is one round trip, not three.
                 self._pool = ConnectionPool(
                     connection_string(self.dsn),
+                    connection_class=Own,
                     kwargs={"autocommit": True},
                     min_size=0,
                     max_size=self.max_size,
-                    configure=settle,
+                    configure=self._settle,
                     open=True,
                     name="pgqueue",
                 )
                 atexit.register(self._pool.close)
             return self._pool
 
-    async def async_pool(self) -> AsyncConnectionPool[AsyncConnection]:
+    async def async_pool(self) -> AsyncConnectionPool[AsyncOwn]:
         """Return the pool of the running event loop, opened."""
         loop = asyncio.get_running_loop()
         pool = self._async_pools.get(loop)
@@ -172,16 +187,25 @@ class Pools:
             await (await psycopg.AsyncConnection.connect(connection_string(self.dsn))).close()
             pool = AsyncConnectionPool(
                 connection_string(self.dsn),
+                connection_class=AsyncOwn,
                 kwargs={"autocommit": True},
                 min_size=0,
                 max_size=self.max_size,
-                configure=asettle,
+                configure=self._asettle,
                 open=False,
                 name="pgqueue",
             )
             self._async_pools[loop] = pool
             await pool.open()
         return pool
+
+    def _settle(self, connection: Own) -> None:
+        settle(connection)
+        connection.wire = Wire(connection, self.schema)
+
+    async def _asettle(self, connection: AsyncOwn) -> None:
+        await asettle(connection)
+        connection.wire = Wire(connection, self.schema)
 
     def close(self) -> None:
         """Close the pool for threads."""

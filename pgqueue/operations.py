@@ -40,8 +40,8 @@ def enqueue(job: NewJob) -> Query[bool]:
     return Query("enqueue", job._asdict(), bool)
 
 
-def enqueue_many(jobs: Iterable[NewJob], wake: Iterable[str] = ()) -> Query[int]:
-    """Insert jobs, and wake the sleepers of some queues; returns how many ids were not taken."""
+def enqueue_many(jobs: Iterable[NewJob], *, wake: bool) -> Query[set[str]]:
+    """Insert jobs; returns the queues whose sleepers are to be woken, and may do that itself."""
     jobs = sorted(jobs, key=lambda job: job.id)
     params = {
         "ids": plain_array(job.id for job in jobs),
@@ -56,10 +56,11 @@ def enqueue_many(jobs: Iterable[NewJob], wake: Iterable[str] = ()) -> Query[int]
         "args": text_array(job.args for job in jobs),
         "kwargs": text_array(job.kwargs for job in jobs),
         "headers": text_array(job.headers for job in jobs),
+        "notify": plain_array(job.notify for job in jobs),
         "chosen": plain_array(job.chosen for job in jobs),
-        "wake": text_array(wake),
+        "wake": wake,
     }
-    return Query("enqueue_many", params, _value)
+    return Query("enqueue_many", params, _ids)
 
 
 def copy_jobs(jobs: Iterable[NewJob], now: datetime) -> Copy:
@@ -163,7 +164,8 @@ def forget(job: object) -> Query[bool]:
 
 def register(worker: Mapping[str, Any], lease: float) -> Query[int]:
     """Insert a worker's row; returns its id."""
-    return Query("register", {**worker, "lease": lease}, _value)
+    arrays = {name: text_array(worker[name]) for name in ("queues", "tasks")}
+    return Query("register", {**worker, **arrays, "lease": lease}, _value)
 
 
 def heartbeat(worker_id: int, lease: float, stats: str, active: str) -> Query[bool]:

@@ -48,8 +48,10 @@ def _numbered(name: str, schema: str) -> tuple[str, tuple[str, ...]]:
     return renumbered(statement(name, schema))
 
 
-def renumbered(written: str) -> tuple[str, tuple[str, ...]]:
+def renumbered(written: str, cast: str = "::text") -> tuple[str, tuple[str, ...]]:
     """Return a text with `$1::text` in place of `%(name)s`, and the names in their order.
+
+    `cast` is put behind each number.
 
     >>> renumbered("select %(a)s::int % %(b)s::int, %(a)s::text || '100 %%'")
     ("select $1::text::int % $2::text::int, $1::text::text || '100 %'", ('a', 'b'))
@@ -60,6 +62,6 @@ def renumbered(written: str) -> tuple[str, tuple[str, ...]]:
         name = found[1]
         if name is None:
             return "%"
-        return f"${numbers.setdefault(name, len(numbers) + 1)}::text"
+        return f"${numbers.setdefault(name, len(numbers) + 1)}{cast}"
 
     return _PARAMETER.sub(put, written), tuple(numbers)
