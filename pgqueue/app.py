@@ -189,7 +189,7 @@ class PgQueue:
         """
         stream = Stream(jobs(calls))
         connection = self.bound(connection)
-        if not stream.few:
+        if not stream.first:
             pass
         elif stream.is_small:
             self.run(stream.at_once(), connection)
@@ -205,7 +205,7 @@ class PgQueue:
         """Enqueue many jobs at once, from a coroutine."""
         stream = Stream(jobs(calls))
         connection = self.bound(connection)
-        if not stream.few:
+        if not stream.first:
             pass
         elif stream.is_small:
             await self.arun(stream.at_once(), connection)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, TypeAlias, overload
 from uuid import UUID
 
 from pgqueue import operations, transports
+from pgqueue.copying import run_at
 from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall, PgQueueError
 from pgqueue.options import Options, new_job
@@ -20,21 +22,22 @@ from pgqueue.task import Task
 
 #: Up to so many jobs, one statement is faster than a copy and the transaction around it.
 FEW = 64
-#: Jobs in one statement, and in one copy.
+#: Jobs that are gathered before they are sent; in one copy that takes them as they come.
 BATCH, COPY = 1_000, 10_000
 #: Text of payloads that is kept in memory at once, in characters.
 MAX_TEXT = 8_000_000
-#: Jobs that are due later than this (seconds) find the sleepers by themselves.
-SOON = 2.0
+#: Jobs that are due later than this are found by the sleepers themselves.
+SOON = timedelta(seconds=2)
 
-
+_Task: TypeAlias = Task[Any, Any] | str
+_Args: TypeAlias = list[Any] | tuple[Any, ...]
 #: A call: a signature, or a task (or its name) with args, kwargs and options.
 ManyCall: TypeAlias = (
     Signature[Any]
-    | tuple[Task[Any, Any] | str]
-    | tuple[Task[Any, Any] | str, Sequence[Any]]
-    | tuple[Task[Any, Any] | str, Sequence[Any], Mapping[str, Any]]
-    | tuple[Task[Any, Any] | str, Sequence[Any], Mapping[str, Any], Options]
+    | tuple[_Task]
+    | tuple[_Task, _Args]
+    | tuple[_Task, _Args, Mapping[str, Any]]
+    | tuple[_Task, _Args, Mapping[str, Any], Options]
 )
 #: What is to be done one after the other; each step is answered with what was read.
 Steps = Generator[Query[Any] | Copy, Any, None]
@@ -71,24 +74,16 @@ class Stream:
 
     def __init__(self, jobs: Iterable[NewJob]) -> None:
         self.ids = bytearray()
-        self._wake: dict[str, None] = {}
-        jobs = map(self._note, jobs)
-        self.few = list(islice(jobs, FEW + 1))
-        self._jobs = chain(self.few, jobs)
+        self._wake: set[str] = set()
+        self._jobs: Iterator[NewJob] = map(self._note, jobs)
         self._ended = False
+        self.first = list(self._next(FEW + 1))
+        #: Whether one statement does it.
+        self.is_small = self._ended
 
-    def __bool__(self) -> bool:
-        """Whether there may be more jobs to come."""
-        return not self._ended
-
-    @property
-    def is_small(self) -> bool:
-        """Whether one statement does it."""
-        return len(self.few) <= FEW
-
-    def at_once(self) -> Query[int]:
+    def at_once(self) -> Query[set[str]]:
         """Return the one statement that does it."""
-        return operations.enqueue_many(self.few, self._wake)
+        return operations.enqueue_many(self.first, wake=True)
 
     def steps(self, *, copies: bool, own: bool) -> Steps:
         """Yield what is to be done, in one transaction.
@@ -96,18 +91,20 @@ class Stream:
         `own`: whether the connection is ours alone, so that it can be sent to while the caller's
         generator is still asked for the next job, which may itself need the caller's connection.
         """
-        while self:
+        self._jobs, self.first = chain(self.first, self._jobs), []
+        while not self._ended:
             if copies:
-                jobs = self._next(COPY) if own else iter(list(self._next(COPY)))
+                jobs = self._next(COPY) if own else iter(list(self._next(BATCH)))
                 now = yield operations.moment()
-                aside: list[NewJob] = []
-                yield operations.copy_jobs(_put_aside(jobs, aside), now)
+                rest: list[NewJob] = []
+                yield operations.copy_jobs(self._copied(jobs, now, rest), now)
             else:
-                aside = list(self._next(BATCH))
-            if aside:
-                yield operations.enqueue_many(aside)
-        # Last: who looks at the gate early may look before a worker lies down.
-        yield operations.wake(self._wake)
+                rest = list(self._next(BATCH))
+            if rest:
+                self._wake |= yield operations.enqueue_many(rest, wake=False)
+        if self._wake:
+            # Last: who looks at the gate early may look before a worker lies down.
+            yield operations.wake(self._wake)
 
     def _next(self, limit: int) -> Iterator[NewJob]:
         size = 0
@@ -123,9 +120,19 @@ class Stream:
 
     def _note(self, job: NewJob) -> NewJob:
         self.ids += job.id.bytes
-        if job.notify and job.queue not in self._wake and job.countdown < SOON:
-            self._wake[job.queue] = None
         return job
+
+    def _copied(
+        self, jobs: Iterable[NewJob], now: datetime, rest: list[NewJob]
+    ) -> Iterator[NewJob]:
+        """Pass jobs on, but for those whose ids may be taken: a copy cannot leave them out."""
+        for job in jobs:
+            if job.chosen:
+                rest.append(job)
+                continue
+            if job.notify and job.queue not in self._wake and run_at(job, now) - now < SOON:
+                self._wake.add(job.queue)
+            yield job
 
 
 def send(stream: Stream, connection: Any, schema: str, *, own: bool) -> None:
@@ -174,7 +181,7 @@ def jobs(calls: Iterable[ManyCall]) -> Iterator[NewJob]:
             raise type(error)(f"enqueue_many, item {number}: {error}") from error
 
 
-def _job(call: Any) -> NewJob:
+def _job(call: object) -> NewJob:
     if isinstance(call, Signature):
         return call.job()
     if not isinstance(call, (tuple, list)) or not 1 <= len(call) <= 4:  # noqa: PLR2004 (what is named)
@@ -182,19 +189,20 @@ def _job(call: Any) -> NewJob:
             f"{shortened(call)}: give a signature, or (task, args, kwargs, options) of which the "
             "last ones may be left out"
         )
-    given: list[Any] = [*call, *((), {}, {})[len(call) - 1 :]]
-    task, args, kwargs, options = given
+    task = call[0]
+    args = _given("args", call, 1, (list, tuple), "a list or tuple")
+    kwargs = _given("kwargs", call, 2, Mapping, "a dict")
+    options = _given("options", call, 3, Mapping, "a dict")
+    if isinstance(task, Task):
+        return task.job(args, kwargs, options)
     if isinstance(task, str):
         return new_job(task, args, kwargs, options)
-    if not isinstance(task, Task):
-        raise InvalidCall(f"{shortened(task)}: give a task, or the name of one")
-    return task.job(args, kwargs, options)
+    raise InvalidCall(f"{shortened(task)}: give a task, or the name of one")
 
 
-def _put_aside(jobs: Iterable[NewJob], aside: list[NewJob]) -> Iterator[NewJob]:
-    """Pass jobs on, but for those whose ids may be taken: a copy cannot leave them out."""
-    for job in jobs:
-        if job.chosen:
-            aside.append(job)
-        else:
-            yield job
+def _given(name: str, call: Sequence[Any], place: int, kind: Any, described: str) -> Any:
+    if len(call) <= place or call[place] is None:
+        return () if name == "args" else {}
+    if not isinstance(call[place], kind):
+        raise InvalidCall(f"{name}={shortened(call[place])}: give {described}")
+    return call[place]

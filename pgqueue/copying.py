@@ -1,4 +1,7 @@
-"""Rows as the text that `copy … from stdin` reads."""
+"""New jobs as the text that `copy … from stdin` reads: a line a job, its columns between tabs.
+
+Says in Python what sql/enqueue.sql says in SQL, because a copy can say nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,28 +18,41 @@ NULL = r"\N"
 
 def job_blocks(jobs: Iterable[NewJob], now: datetime) -> Iterator[str]:
     """Yield the text of the jobs' rows, a hundred together; `now` is the database's time."""
-    jobs = iter(jobs)
+    jobs, moment = iter(jobs), now.isoformat()
     while block := list(islice(jobs, BLOCK)):
-        yield "".join(_job_line(job, now) for job in block)
+        yield "".join([_line(job, now, moment) for job in block])
 
 
-def _job_line(job: NewJob, now: datetime) -> str:
-    run_at = created_at = now.isoformat()
-    if job.countdown > 0 or job.eta is not None:
-        run_at = max(now, job.eta or now + timedelta(seconds=job.countdown)).isoformat()
+def run_at(job: NewJob, now: datetime) -> datetime:
+    """Return when a job is due that is enqueued now.
+
+    >>> from uuid import UUID
+    >>> run_at(NewJob(UUID(int=1), "add", "[]", "{}", countdown=60), datetime(2026, 11, 22))
+    datetime.datetime(2026, 11, 22, 0, 1)
+    """
+    if job.eta is None and job.countdown <= 0:
+        return now
+    return max(now, job.eta or now + _span(job.countdown))
+
+
+def _line(job: NewJob, now: datetime, moment: str) -> str:
+    due = run_at(job, now)
     expires_at = job.expires
     if job.expires_in is not None:
-        expires_at = now + timedelta(seconds=job.expires_in)
+        expires_at = now + _span(job.expires_in)
     return (
-        f"{job.id}\t{_escaped(job.queue)}\t{_escaped(job.task)}\t{job.priority}\t"
-        f"{_or_null(job.max_attempts)}\t{run_at}\t{created_at}\t{_or_null(expires_at)}\t"
+        f"{job.id.hex}\t{_escaped(job.queue)}\t{_escaped(job.task)}\t{job.priority}\t"
+        f"{NULL if job.max_attempts is None else job.max_attempts}\t"
+        f"{moment if due is now else due.isoformat()}\t{moment}\t"
+        f"{NULL if expires_at is None else expires_at.isoformat()}\t"
         f"{_escaped(job.args)}\t{_escaped(job.kwargs)}\t"
         f"{NULL if job.headers is None else _escaped(job.headers)}\n"
     )
 
 
-def _or_null(value: object) -> object:
-    return NULL if value is None else value
+def _span(seconds: float) -> timedelta:
+    # Rounded as PostgreSQL's make_interval() does it; timedelta(seconds=…) may differ by 1 µs.
+    return timedelta(microseconds=round(seconds * 1e6))
 
 
 def _escaped(text: str) -> str:

@@ -2,15 +2,16 @@
 -- left out. The batch comes in order of id, so that two that share ids wait for each other instead
 -- of dying of a deadlock.
 --
--- Wakes the sleepers of the places that are named: none, if more of the batch follows.
+-- Returns the queues whose sleepers are to be woken. Wakes them, unless more of the batch follows.
 with job as materialized (
     select *
     from unnest(%(ids)s::uuid[], %(queues)s::text[], %(tasks)s::text[], %(priorities)s::smallint[],
                 %(max_attempts)s::integer[], %(etas)s::timestamptz[], %(countdowns)s::float8[],
                 %(expires)s::timestamptz[], %(expires_in)s::float8[], %(args)s::jsonb[],
-                %(kwargs)s::jsonb[], %(headers)s::jsonb[], %(chosen)s::boolean[])
+                %(kwargs)s::jsonb[], %(headers)s::jsonb[], %(notify)s::boolean[],
+                %(chosen)s::boolean[])
         as j (id, queue, task, priority, max_attempts, eta, countdown, expires, expires_in, args,
-              kwargs, headers, chosen)
+              kwargs, headers, notify, chosen)
 ), enqueued as (
     insert into pgqueue.jobs_live
         (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
@@ -21,8 +22,8 @@ with job as materialized (
     from job j, (select pgqueue.now() as now) t
     where not (j.chosen and pgqueue.is_finished(j.id))
     on conflict (id) do nothing
-    returning id
-), woken as (
-    select count(pgqueue.wake(p.place, 'pgqueue.jobs')) from unnest(%(wake)s::text[]) as p (place)
+    returning queue, run_at < created_at + interval '2 s' as is_soon
 )
-select (select count(*) from enqueued), (select * from woken)
+select q.queue, case when %(wake)s::boolean then pgqueue.wake(q.queue, 'pgqueue.jobs') end
+from (select distinct queue from enqueued where is_soon) q
+where q.queue in (select queue from job where notify)
