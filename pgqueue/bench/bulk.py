@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pgqueue.bench import producers
+from pgqueue.bench import meters, producers
 from pgqueue.bench.figures import per_job, rate
+from pgqueue.bench.meters import Noise
 from pgqueue.bench.plan import Bench
 
 #: So often it is done, each time into empty tables.
@@ -30,7 +31,7 @@ class Bulk:
     client_cpu: float
     server_cpu: float | None
     wal: float
-    checkpoints: int
+    noise: Noise
     runs: list[BulkRun]
 
 
@@ -55,6 +56,6 @@ def measure(bench: Bench) -> Bulk:
         client_cpu=client * 1e6 / total,
         server_cpu=per_job(sum(server) * 1e6 if server else None, total),
         wal=sum(each.wal for each in spent) / total,
-        checkpoints=sum(each.checkpointed for each in spent),
+        noise=meters.noise(spent, client),
         runs=runs,
     )

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pgqueue.bench import baseline, worker
+from pgqueue.bench import baseline, meters, worker
 from pgqueue.bench.baseline import Bare
 from pgqueue.bench.figures import per_job, rate
-from pgqueue.bench.meters import Spent, WorkerMemory
+from pgqueue.bench.meters import Noise, Spent, WorkerMemory
 from pgqueue.bench.plan import Bench
 
 #: A worker that is slower than this (jobs/s) is not waited for.
@@ -29,7 +29,6 @@ class BareRun:
     server_cpu: float | None
     wal: float
     round_trips: float
-    checkpointed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Draining:
     connections: int
     memory: WorkerMemory
     in_each_second: list[int]
-    checkpointed: bool
+    noise: Noise
     baseline: list[BareRun]
     baseline_per_second: float
     share: float
@@ -67,7 +66,8 @@ class Draining:
 def measure(bench: Bench) -> Draining:
     """Drain half of the jobs bare, all of them by a worker, and the other half bare."""
     jobs, half = bench.size.jobs, bench.size.jobs // 2
-    before = _bare(bench, half)
+    stretches: list[Spent] = []
+    before = _bare(bench, half, stretches)
     _fill(bench, jobs)
     bench.say(f"drain: a worker and {jobs:,} jobs")
     start = bench.meter.read()
@@ -86,7 +86,7 @@ def measure(bench: Bench) -> Draining:
     commits = (bench.meter.read() - start).commits
     first, last, done = bench.scratch.ask("span")[0]
     in_each_second = [count for _, count in bench.scratch.ask("finished_per_second")]
-    runs = [before, _bare(bench, half)]
+    runs = [before, _bare(bench, half, stretches)]
     bare = rate(sum(run.jobs for run in runs), sum(run.seconds for run in runs))
     speed = rate(done, last - first)
     trips = row.stats.get("round_trips")
@@ -98,9 +98,7 @@ def measure(bench: Bench) -> Draining:
         seconds=last - first,
         per_second=speed,
         first_start=first - running.began,
-        start_up_cpu=None
-        if start_up.supervisor is None or start_up.children is None
-        else start_up.supervisor + start_up.children,
+        start_up_cpu=start_up.total,
         supervisor_cpu=_micros(cpu.supervisor, done),
         children_cpu=_micros(cpu.children, done),
         server_cpu=_micros(spent.server_cpu, done),
@@ -110,19 +108,20 @@ def measure(bench: Bench) -> Draining:
         connections=connections,
         memory=memory,
         in_each_second=in_each_second,
-        checkpointed=spent.checkpointed,
+        noise=meters.noise([*stretches, spent], cpu.total),
         baseline=runs,
         baseline_per_second=bare,
         share=rate(speed, bare),
     )
 
 
-def _bare(bench: Bench, jobs: int) -> BareRun:
+def _bare(bench: Bench, jobs: int, stretches: list[Spent]) -> BareRun:
     _fill(bench, jobs)
     bench.say(f"drain: the bare statements and {jobs:,} jobs")
     before = bench.meter.read()
     done = baseline.drain(bench.scratch)
-    return _run(done, bench.meter.read() - before)
+    stretches.append(bench.meter.read() - before)
+    return _run(done, stretches[-1])
 
 
 def _run(done: Bare, spent: Spent) -> BareRun:
@@ -135,7 +134,6 @@ def _run(done: Bare, spent: Spent) -> BareRun:
         server_cpu=_micros(spent.server_cpu, done.jobs),
         wal=spent.wal / done.jobs,
         round_trips=done.round_trips / done.jobs,
-        checkpointed=spent.checkpointed,
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pgqueue.bench import producers
+from pgqueue.bench import meters, producers
 from pgqueue.bench.figures import Percentiles, per_job, percentiles, rate
-from pgqueue.bench.meters import Spent
+from pgqueue.bench.meters import Noise, Spent
 from pgqueue.bench.plan import Bench
 
 #: So many calls are counted, in a process of their own.
@@ -29,7 +29,6 @@ class Slice:
     client_cpu: float
     server_cpu: float | None
     wal: int
-    checkpointed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Enqueueing:
     bare: Side
     share: float
     share_of_medians: float
-    checkpoints: int
+    noise: Noise
     slices: list[Slice]
 
 
@@ -69,6 +68,7 @@ def measure(bench: Bench, number: int) -> Enqueueing:
     bench.scratch.empty()
     length = bench.size.seconds / bench.size.slices
     slices: list[Slice] = []
+    stretches: list[Spent] = []
     latencies: dict[str, list[float]] = {"delay": [], "bare": []}
     with producers.started(bench.scratch, number) as running:
         for turn in range(bench.size.slices):
@@ -76,7 +76,8 @@ def measure(bench: Bench, number: int) -> Enqueueing:
                 bench.say(_name(number), f"({way}, slice {turn + 1} of {bench.size.slices})")
                 before = bench.meter.read()
                 answers = producers.flat_out(running, way, length)
-                slices.append(_slice(way, answers, bench.meter.read() - before))
+                stretches.append(bench.meter.read() - before)
+                slices.append(_slice(way, answers, stretches[-1]))
                 latencies[way] += [us / 1000 for each in answers for us in each["latencies"]]
     bench.say(_name(number), "(counting)")
     counted = {way: _counted(bench, way) for way in latencies}
@@ -87,7 +88,7 @@ def measure(bench: Bench, number: int) -> Enqueueing:
         bare=bare,
         share=rate(delay.per_second, bare.per_second),
         share_of_medians=rate(delay.median_per_second, bare.median_per_second),
-        checkpoints=sum(each.checkpointed for each in slices),
+        noise=meters.noise(stretches, sum(each.client_cpu for each in slices)),
         slices=slices,
     )
 
@@ -104,7 +105,6 @@ def _slice(way: str, answers: Sequence[dict[str, Any]], spent: Spent) -> Slice:
         client_cpu=sum(each["cpu"] for each in answers),
         server_cpu=spent.server_cpu,
         wal=spent.wal,
-        checkpointed=spent.checkpointed,
     )
 
 

@@ -1,15 +1,16 @@
 """What a stretch of work costs: values that are read before and after it, and subtracted.
 
->>> from dataclasses import replace
->>> before = Reading(at=1.0, wal=1000, commits=5, redo="0/1", server_cpu=None)
->>> spent = replace(before, at=3.0, wal=1500, commits=7) - before
->>> spent.seconds, spent.wal, spent.commits, spent.server_cpu
-(2.0, 500, 2, None)
+>>> before = Reading(1.0, 1000, 5, 0, "0/1", server_cpu=None, own_cpu=0.1, machine=9.0)
+>>> spent = Reading(3.0, 1500, 7, 0, "0/1", server_cpu=None, own_cpu=0.1, machine=9.5) - before
+>>> spent.seconds, spent.wal, spent.commits, spent.server_cpu, spent.machine
+(2.0, 500, 2, None, 0.5)
 """
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgqueue.bench import processes
@@ -31,7 +32,8 @@ class Spent:
     `wal` in bytes, of the whole server; `commits` in this database, without the meter's own;
     `server_cpu` in seconds, of all processes of the server without the meter's own session, None
     if it runs elsewhere. `checkpointed`: a checkpoint began meanwhile, so that WAL holds images of
-    whole pages.
+    whole pages. `elsewhere`: commits in the server's other databases. `own_cpu` and `machine`:
+    processor time of this process, and of all processes of this machine.
     """
 
     seconds: float
@@ -39,6 +41,9 @@ class Spent:
     commits: int
     server_cpu: float | None
     checkpointed: bool
+    elsewhere: int
+    own_cpu: float
+    machine: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,11 @@ class Reading:
     at: float
     wal: int
     commits: int
+    elsewhere: int
     redo: str
     server_cpu: float | None
+    own_cpu: float
+    machine: float | None
 
     def __sub__(self, before: Reading) -> Spent:
         """Return what happened since another reading."""
@@ -59,7 +67,23 @@ class Reading:
             commits=self.commits - before.commits,
             server_cpu=_difference(self.server_cpu, before.server_cpu),
             checkpointed=self.redo != before.redo,
+            elsewhere=self.elsewhere - before.elsewhere,
+            own_cpu=self.own_cpu - before.own_cpu,
+            machine=_difference(self.machine, before.machine),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What else went on: reasons not to believe a figure.
+
+    `checkpoints` that began, commits `elsewhere` in the server, and what share of this machine's
+    processors `others` used, from 0 to 1; None if that cannot be told.
+    """
+
+    checkpoints: int
+    elsewhere: int
+    others: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +92,13 @@ class WorkerReading:
 
     supervisor: float | None
     children: float | None
+
+    @property
+    def total(self) -> float | None:
+        """The time of all its processes."""
+        if self.supervisor is None or self.children is None:
+            return None
+        return self.supervisor + self.children
 
     def __sub__(self, before: WorkerReading) -> WorkerReading:
         """Return what was used since another reading."""
@@ -109,10 +140,17 @@ class Meter:
             self._scratch.ask("flush")
         else:
             time.sleep(FLUSHED)
-        ((wal, commits, redo),) = self._scratch.ask("counters")
-        # The statement itself is counted only after it.
-        own = self._scratch.asked - 1
-        return Reading(time.monotonic(), int(wal), int(commits) - own, redo, self._cpu())
+        ((wal, commits, elsewhere, redo),) = self._scratch.ask("counters")
+        return Reading(
+            at=time.monotonic(),
+            wal=wal,
+            commits=commits - (self._scratch.asked - 1),  # itself is counted only after it
+            elsewhere=elsewhere,
+            redo=redo,
+            server_cpu=self._cpu(),
+            own_cpu=time.process_time(),
+            machine=processes.machine(),
+        )
 
     def _cpu(self) -> float | None:
         if self._postmaster is None:
@@ -129,6 +167,26 @@ class Meter:
             + parent.ended
             + sum(child.cpu + child.ended for child in living if child.pid != self._own)
         )
+
+
+def noise(stretches: Sequence[Spent], used: float | None) -> Noise:
+    """Return what else went on, given the processor time that the measured clients used."""
+    available = (os.cpu_count() or 1) * sum(spent.seconds for spent in stretches)
+    ours = [used] + [spent.server_cpu for spent in stretches]
+    machine = [spent.machine for spent in stretches]
+    # The server's time is none of this machine's if it runs elsewhere.
+    others = (
+        None
+        if used is None or None in machine
+        else sum(filter(None, machine))
+        - sum(filter(None, ours))
+        - sum(spent.own_cpu for spent in stretches)
+    )
+    return Noise(
+        checkpoints=sum(spent.checkpointed for spent in stretches),
+        elsewhere=sum(spent.elsewhere for spent in stretches),
+        others=None if others is None else max(0.0, others / available),
+    )
 
 
 def worker_reading(pid: int) -> WorkerReading:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pgqueue.bench import producers, worker
+from pgqueue.bench import meters, producers, worker
 from pgqueue.bench.figures import Percentiles, per_job, percentiles, rate, slope
+from pgqueue.bench.meters import Noise
 from pgqueue.bench.plan import Bench
 
 #: The backlog is looked at so many times; the first quarter is not judged.
@@ -41,6 +42,7 @@ class Mixed:
     children_cpu: float | None
     server_cpu: float | None
     wal: float
+    noise: Noise
 
 
 def measure(bench: Bench) -> Mixed:
@@ -93,4 +95,5 @@ def measure(bench: Bench) -> Mixed:
         children_cpu=micros(used.children),
         server_cpu=micros(spent.server_cpu),
         wal=spent.wal / jobs,
+        noise=meters.noise([spent], None if used.total is None else used.total + cpu),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pgqueue.bench import producers, worker
+from pgqueue.bench import meters, producers, worker
 from pgqueue.bench.figures import Percentiles, percentiles
+from pgqueue.bench.meters import Noise
 from pgqueue.bench.plan import Bench
 
 #: A worker whose connection is a pooler's never sleeps: it polls.
@@ -26,6 +27,7 @@ class Pickups:
     delay: Percentiles | None
     each_waited: list[float]
     each_delay: list[float]
+    noise: Noise
 
 
 def measure(bench: Bench) -> Pickups:
@@ -38,8 +40,10 @@ def measure(bench: Bench) -> Pickups:
         bench.scratch.ask("forget_finished")
         slept = running.comes_true(lambda: bool(bench.scratch.value("asleep")), DROWSY)
         bench.say(f"pickup: {size.pickups:,} jobs at {size.pickups_per_second:g}/s")
+        before, used = bench.meter.read(), running.cpu()
         answer = producer.ask("paced", jobs=size.pickups, per_second=size.pickups_per_second)
         running.wait_until(lambda: not bench.scratch.has_unfinished(), "the last job")
+        spent, used = bench.meter.read() - before, running.cpu() - used
     waited = [1000 * seconds for (seconds,) in bench.scratch.ask("stamps")]
     delay = [us / 1000 for us in answer["latencies"]]
     return Pickups(
@@ -50,4 +54,5 @@ def measure(bench: Bench) -> Pickups:
         delay=percentiles(delay),
         each_waited=waited,
         each_delay=delay,
+        noise=meters.noise([spent], None if used.total is None else used.total + answer["cpu"]),
     )

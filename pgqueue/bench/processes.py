@@ -75,6 +75,19 @@ def memory(pid: int) -> Memory | None:
     return Memory(*(int(fields[name].split()[0]) * _KIB for name in ("VmRSS", "VmHWM")))
 
 
+def machine() -> float | None:
+    """Return the processor time of everything on this machine, in seconds; None elsewhere.
+
+    All processors together since the machine was started, idle and waiting times left out.
+    """
+    try:
+        first, *_ = (PROC / "stat").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, irq, soft, *_rest = map(int, first.split()[1:])
+    return (user + nice + system + irq + soft) / _TICK
+
+
 def _boot() -> float:
     """Return when the machine started, in seconds since 1970."""
     for line in (PROC / "stat").read_text(encoding="utf-8").splitlines():

@@ -10,11 +10,14 @@ from pgqueue.bench.bulk import Bulk
 from pgqueue.bench.draining import BareRun, Draining
 from pgqueue.bench.enqueueing import Enqueueing
 from pgqueue.bench.figures import Percentiles
+from pgqueue.bench.meters import Noise
 from pgqueue.bench.mixed import Mixed
 from pgqueue.bench.pickups import Pickups
 from pgqueue.bench.settings import Settings
 
 MISSING = "-"
+#: From this share of the processors, and so many commits in other databases, it is worth a note.
+NOISY, BUSY = 0.1, 100
 _MB = 1e6
 
 
@@ -82,7 +85,7 @@ def enqueue_table(found: Enqueueing) -> Table:
         _row("round trips", [number(side.round_trips, 2) for side in sides], "per job"),
     ]
     title = f"enqueue: one by one, {who}, {len(found.slices) // 2} slices each in turns"
-    return Table(title, ("", "delay()", "bare insert", ""), rows, _checkpoints(found.checkpoints))
+    return Table(title, ("", "delay()", "bare insert", ""), rows, _noise(found.noise))
 
 
 def bulk_table(found: Bulk) -> Table:
@@ -94,7 +97,7 @@ def bulk_table(found: Bulk) -> Table:
         _row("WAL", [number(found.wal)], "B/job"),
     ]
     speeds = ", ".join(number(run.per_second) for run in found.runs)
-    notes = [f"one by one: {speeds} jobs/s", *_checkpoints(found.checkpoints)]
+    notes = [f"one by one: {speeds} jobs/s", *_noise(found.noise)]
     title = f"bulk: {found.runs[0].jobs:,} jobs in one transaction, {len(found.runs)} times"
     return Table(title, ("", "", ""), rows, notes)
 
@@ -155,16 +158,16 @@ def drain_table(found: Draining) -> Table:
         f"drain: {found.slots} slots in {found.processes} processes, beside its statements in a "
         f"bare loop by {found.baseline[0].batch}"
     )
-    checkpoints = found.checkpointed + sum(run.checkpointed for run in found.baseline)
     speeds = " and ".join(number(run.per_second) for run in found.baseline)
     notes = [f"the bare loop ran before and after the worker, at {speeds} jobs/s"]
-    return Table(title, ("", "worker", "bare loop", ""), rows, notes + _checkpoints(checkpoints))
+    return Table(title, ("", "worker", "bare loop", ""), rows, notes + _noise(found.noise))
 
 
 def pickup_table(found: Pickups) -> Table:
     """Return the table of `pickup`."""
     rows = _spread("", [found.waited, found.delay])
     notes = [] if found.slept else ["the worker did not sleep: notifications do not reach it"]
+    notes += _noise(found.noise)
     title = f"pickup: an idle worker, {found.jobs:,} jobs at {found.per_second:g}/s"
     return Table(title, ("", "delay() to first line", "delay() itself", ""), rows, notes)
 
@@ -191,7 +194,7 @@ def mixed_table(found: Mixed) -> Table:
         _row("WAL, enqueue and all", [number(found.wal)], "B/job"),
     ]
     alone = f"{number(found.alone_before)} before and {number(found.alone_after)} after"
-    notes = [f"alone it enqueued {alone}"]
+    notes = [f"alone it enqueued {alone}", *_noise(found.noise)]
     title = f"mixed: a producer flat out beside a worker, {found.seconds:.1f} s"
     return Table(title, ("", "", ""), rows, notes)
 
@@ -223,11 +226,20 @@ def _spread(name: str, sides: Sequence[Percentiles | None]) -> list[tuple[str, .
     ]
 
 
-def _checkpoints(count: int) -> list[str]:
-    if not count:
-        return []
-    times = "once" if count == 1 else f"{count} times"
-    return [f"a checkpoint began meanwhile ({times}): WAL holds images of whole pages, too"]
+def _noise(noise: Noise) -> list[str]:
+    """Say what else went on, if it was enough to matter."""
+    notes = []
+    if noise.others is not None and noise.others > NOISY:
+        notes.append(f"other processes used {percent(noise.others)} of the processors meanwhile")
+    if noise.elsewhere > BUSY:
+        notes.append(
+            f"the server's other databases committed {noise.elsewhere:,} times meanwhile: WAL and "
+            "processor hold theirs, too"
+        )
+    if noise.checkpoints:
+        times = "once" if noise.checkpoints == 1 else f"{noise.checkpoints} times"
+        notes.append(f"a checkpoint began meanwhile ({times}): WAL holds whole pages, too")
+    return notes
 
 
 def _sum(*values: float | None) -> float | None:

@@ -10,8 +10,8 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from pgqueue.bench import processes
-from pgqueue.bench.meters import Meter, worker_memory, worker_reading
+from pgqueue.bench import meters, processes
+from pgqueue.bench.meters import Meter, Spent, worker_memory, worker_reading
 from support.waiting import wait_for
 
 #: Occupies a processor for half a second, and says when it has.
@@ -147,3 +147,46 @@ def test_a_checkpoint_is_noticed(scratch, meter):
     scratch.fill(10)
     scratch.connection.execute("checkpoint")
     assert (meter.read() - before).checkpointed
+
+
+# ── what else went on ──
+
+
+def spent(**figures):
+    usual = {
+        "seconds": 10.0, "wal": 0, "commits": 0, "server_cpu": 4.0, "checkpointed": False,
+        "elsewhere": 0, "own_cpu": 1.0, "machine": 8.0,
+    }  # fmt: skip
+    return Spent(**usual | figures)
+
+
+@pytest.mark.parametrize(
+    ("machine", "ours", "used", "others"),
+    [
+        (8.0, 4.0, 3.0, 0.0),  # all of it was the server's, ours and the clients'
+        (12.0, 4.0, 3.0, 0.2),  # 4 of 20 seconds were somebody else's
+        (7.0, 4.0, 3.0, 0.0),  # ticks of the clock do not add up to the last digit
+        (8.0, None, 3.0, 0.2),  # the server's are not of this machine
+        (None, 4.0, 3.0, None),
+        (8.0, 4.0, None, None),
+    ],
+)
+def test_others_are_whoever_is_not_measured(monkeypatch, machine, ours, used, others):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    found = meters.noise([spent(machine=machine, server_cpu=ours)], used)
+    assert found.others == (None if others is None else pytest.approx(others))
+
+
+def test_noise_is_that_of_all_stretches():
+    quiet, loud = spent(), spent(checkpointed=True, elsewhere=70)
+    assert meters.noise([loud, quiet, loud], 3.0).checkpoints == 2
+    assert meters.noise([loud, quiet, loud], 3.0).elsewhere == 140
+
+
+def test_commits_in_other_databases_are_seen(databases, scratch, meter):
+    before = meter.read()
+    with databases.empty() as dsn, psycopg.connect(dsn, autocommit=True) as other:
+        for _ in range(30):
+            other.execute("select 1")
+        other.close()
+        wait_for(lambda: (meter.read() - before).elsewhere >= 30, "the other's commits")
