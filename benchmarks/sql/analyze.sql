@@ -1,0 +1,1 @@
+analyze pgqueue.jobs_live

@@ -1,0 +1,4 @@
+-- What `delay` inserts, and nothing else.
+insert into pgqueue.jobs_live
+    (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
+values (pgqueue.uuid7(), 'default', 'bench.noop', 0, null, now(), now(), null, '[1]', '{}', null)
