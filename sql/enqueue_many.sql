@@ -4,26 +4,30 @@
 --
 -- Returns the queues whose sleepers are to be woken. Wakes them, unless more of the batch follows.
 with job as materialized (
-    select *
+    select
+        j.*, t.now, greatest(coalesce(j.eta, t.now + make_interval(secs => j.countdown)), t.now) as run_at
     from unnest(%(ids)s::uuid[], %(queues)s::text[], %(tasks)s::text[], %(priorities)s::smallint[],
                 %(max_attempts)s::integer[], %(etas)s::timestamptz[], %(countdowns)s::float8[],
                 %(expires)s::timestamptz[], %(expires_in)s::float8[], %(args)s::jsonb[],
                 %(kwargs)s::jsonb[], %(headers)s::jsonb[], %(notify)s::boolean[],
                 %(chosen)s::boolean[])
         as j (id, queue, task, priority, max_attempts, eta, countdown, expires, expires_in, args,
-              kwargs, headers, notify, chosen)
+              kwargs, headers, notify, chosen),
+        (select pgqueue.now() as now) t
 ), enqueued as (
     insert into pgqueue.jobs_live
         (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
     select
-        j.id, j.queue, j.task, j.priority, j.max_attempts,
-        greatest(coalesce(j.eta, t.now + make_interval(secs => j.countdown)), t.now), t.now,
-        coalesce(j.expires, t.now + make_interval(secs => j.expires_in)), j.args, j.kwargs, j.headers
-    from job j, (select pgqueue.now() as now) t
+        j.id, j.queue, j.task, j.priority, j.max_attempts, j.run_at, j.now,
+        coalesce(j.expires, j.now + make_interval(secs => j.expires_in)), j.args, j.kwargs, j.headers
+    from job j
     where not (j.chosen and pgqueue.is_finished(j.id))
     on conflict (id) do nothing
-    returning queue, run_at < created_at + interval '2 s' as is_soon
+    returning id
 )
 select q.queue, case when %(wake)s::boolean then pgqueue.wake(q.queue, 'pgqueue.jobs') end
-from (select distinct queue from enqueued where is_soon) q
-where q.queue in (select queue from job where notify)
+from (
+    select distinct j.queue
+    from job j join enqueued using (id)
+    where j.notify and j.run_at < j.now + interval '2 s'
+) q
