@@ -23,8 +23,10 @@ SWEEP_SHARE = 10.0
 #: An idle worker looks again after 2, 4, 8 … ms. Past the first few it asks to be woken.
 POLL_FIRST, POLL_LAST = 0.002, 2.0
 POLLS_AWAKE = 3
-#: From so many jobs per second on it is cheaper to poll than to have every enqueue notify.
-BRISK = 200.0
+#: From so many jobs per second on, a worker that keeps up polls instead of having every enqueue
+#: notify, and writes down what has gathered since its last look instead of every outcome at once.
+BRISK = 500.0
+GATHER = 0.004
 
 
 class Cursors:
@@ -123,9 +125,12 @@ class Schedule:
         self._more = self._woken = self._lying = True
         self._pauses.reset()
 
-    def get_up(self) -> None:
-        """Poll from now on: nobody wakes this worker."""
-        self._lying = False
+    def get_up(self, now: float) -> None:
+        """Poll from now on: nobody wakes this worker any more."""
+        if self._lying:
+            self._lying = False
+            self._pauses.reset()
+            self._at = min(self._at, now + POLL_FIRST)
 
     def due(self, now: float) -> bool:
         """Return whether it is time to look."""
@@ -139,6 +144,11 @@ class Schedule:
     def sleepy(self) -> bool:
         """Whether it is time to lie down."""
         return not self._more and (self._lying or self._polls >= POLLS_AWAKE)
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether the last look found all that there was."""
+        return not self._more
 
     def begin(self, now: float) -> Look:
         """Return what the look is to be that begins now."""

@@ -54,6 +54,7 @@ class Pump:
         self._work = asyncio.Event()
         self._cursors = claims.Cursors(())
         self._tasks: Sequence[str] = ()
+        self._turned_at = -math.inf
         self._rising: asyncio.Future[None] | None = None
 
     def poke(self) -> None:
@@ -70,6 +71,7 @@ class Pump:
         self._cursors, self._tasks = claims.Cursors(queues), tasks
         loop = asyncio.get_running_loop()
         while True:
+            await self._gather()
             self._work.clear()
             now = loop.time()
             batch, want = self._crew.collect(), self._wanted(now)
@@ -87,6 +89,14 @@ class Pump:
             else:
                 await self._wait(self._schedule.pause(now))
 
+    async def _gather(self) -> None:
+        """Let a brisk worker's outcomes gather: it would spend its core on round trips of a few."""
+        now = asyncio.get_running_loop().time()
+        pause = self._turned_at + claims.GATHER - now
+        brisk = self._crew.pace.per_second(now) > claims.BRISK
+        if brisk and pause > 0 and self._schedule.keeps_up and not self._shutdown.under_way:
+            await asyncio.sleep(pause)
+
     def _wanted(self, now: float) -> int:
         if self._shutdown.under_way:
             return 0
@@ -96,9 +106,10 @@ class Pump:
 
     async def _turn(self, batch: Batch, want: int) -> None:
         loop = asyncio.get_running_loop()
+        self._turned_at = loop.time()
         queries = batch.queries()
         writes = len(queries)
-        look = self._schedule.begin(loop.time()) if want else None
+        look = self._schedule.begin(self._turned_at) if want else None
         if look:
             lanes = self._cursors.lanes(sweep=look.sweeps)
             queries.append(operations.claim(self._liveness.worker_id, lanes, self._tasks, want))
@@ -136,7 +147,7 @@ class Pump:
             self._rising = asyncio.ensure_future(self._get_up())
 
     async def _get_up(self) -> None:
-        self._schedule.get_up()
+        self._schedule.get_up(asyncio.get_running_loop().time())
         await self._listener.get_up()
 
     async def _isolate(self, batch: Batch, error: psycopg.Error) -> None:

@@ -214,9 +214,11 @@ def test_a_wake_up_during_a_look_means_another_look(lying):
     assert lying.look() == (0, True)
 
 
-def test_one_that_got_up_polls_from_the_shortest_pause_on_after_a_find(lying):
-    lying.look()
-    lying.schedule.get_up()
+def test_one_that_gets_up_polls_from_the_shortest_pause_on(lying):
+    for _ in range(4):
+        lying.look()
+    lying.schedule.get_up(lying.now)
+    assert [lying.look()[0] for _ in range(3)] == [0.002, 0.002, 0.004]
     lying.look(1)
     assert [lying.look()[0] for _ in range(2)] == [0.002, 0.004]
 
