@@ -459,7 +459,7 @@ _numbers = count(1)
 def make_alias(dsn):
     """Name a database in Django's settings; return the alias."""
     if not settings.configured:
-        settings.configure(DATABASES={})
+        settings.configure(DATABASES={}, USE_TZ=True)
         django.setup()
     told, alias = conninfo_to_dict(dsn), f"test_{next(_numbers)}"
     options = {name.upper(): str(told[name]) for name in ("host", "port", "user")}

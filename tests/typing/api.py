@@ -45,7 +45,7 @@ def charge(self: Task[..., Any], amount: int) -> float:
     assert_type(self.request.claim, int)
     if amount < 0:
         raise self.retry(exc=ValueError("negative"), countdown=1.5)
-    with self.transaction() as connection, app.bind(connection):
+    with self.transaction() as connection:
         connection.execute("select 1")
         self.set_result(1.0)
     return 0.5
@@ -138,6 +138,10 @@ def options(connection: psycopg.Connection) -> None:
     app.send_task(welcome)  # type: ignore[arg-type]
     with app.transaction() as own:
         welcome.using(own).delay(42)
+    with app.bind("default") as alias:
+        assert_type(alias, str)
+    with app.bind(None):
+        welcome.using("default").delay(42)
 
 
 # ── results ──
