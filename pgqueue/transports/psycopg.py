@@ -17,6 +17,7 @@ from pgqueue.transports import misuse
 from pgqueue.transports.explain import explained
 
 T = TypeVar("T")
+IDLE = pq.TransactionStatus.IDLE
 
 
 def run(connection: Any, query: Query[T], schema: str) -> T:
@@ -33,7 +34,7 @@ async def arun(connection: Any, query: Query[T], schema: str) -> T:
 def atomic(connection: Any) -> Iterator[None]:
     """Open a transaction, or a savepoint in the one that is open or begins."""
     connection = _sync(connection)
-    if not connection.autocommit:
+    if _will_begin(connection):
         # Begins the caller's transaction. Else ours would be the outer one, and would commit.
         connection.execute("")
     with connection.transaction():
@@ -44,7 +45,7 @@ def atomic(connection: Any) -> Iterator[None]:
 async def aatomic(connection: Any) -> AsyncIterator[None]:
     """Open a transaction on an async connection, or a savepoint, like `atomic`."""
     connection = _async(connection)
-    if not connection.autocommit:
+    if _will_begin(connection):
         await connection.execute("")
     async with connection.transaction():
         yield
@@ -97,6 +98,10 @@ async def aexecute(
         async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
             await cursor.execute(statement(query.name, schema), query.params)
             return query.read(await cursor.fetchall() if _returns_rows(cursor) else [])
+
+
+def _will_begin(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
+    return not connection.autocommit and connection.info.transaction_status == IDLE
 
 
 def _returns_rows(cursor: psycopg.Cursor[Any] | psycopg.AsyncCursor[Any]) -> bool:
