@@ -146,7 +146,7 @@ def test_interrupted_it_drops_its_schema_and_ends_what_it_started(
 ):
     bench = start_bench("pickup", "--scale", "100")
     bench.said("pickup: ")
-    pids = wait_for(lambda: _workers(connection), "a worker")
+    pids = wait_for(lambda: _at_work(connection), "jobs that are picked up")
     bench.process.send_signal(number)
     code, out, _ = bench.ended()
     assert code == 130
@@ -158,7 +158,7 @@ def test_interrupted_it_drops_its_schema_and_ends_what_it_started(
 def test_killed_it_leaves_no_process_behind(start_bench, connection):
     bench = start_bench("pickup", "--scale", "100")
     bench.said("pickup: ")
-    pids = wait_for(lambda: _workers(connection), "a worker")
+    pids = wait_for(lambda: _at_work(connection), "jobs that are picked up")
     bench.process.kill()
     bench.ended()
     wait_for(lambda: not any(map(process_exists, pids)), "the end of the worker", 30)
@@ -180,10 +180,13 @@ def test_kept_it_can_be_looked_at(start_bench, connection):
     assert found.fetchall() == [("succeeded", 25)]
 
 
-def _workers(connection):
-    """The process ids of the workers of a bench."""
-    there = connection.execute("select to_regclass(%s)", [f"{SCHEMA}.workers"]).fetchone()[0]
-    if there is None:
+def _at_work(connection):
+    """The process ids of a bench's workers, once one has jobs from a producer that is at it."""
+    made = connection.execute("select to_regclass(%s)", [f"{SCHEMA}.workers"]).fetchone()[0]
+    jobs = made and connection.execute(
+        f"select count(*) from {SCHEMA}.jobs where task = 'bench.stamp'"
+    )
+    if not jobs or jobs.fetchone()[0] < 5:
         return []
     rows = connection.execute(f"select pid from {SCHEMA}.workers where stopped_at is null")
     return [pid for (pid,) in rows]
