@@ -1,6 +1,7 @@
 """pgqueue: a transactional job queue for Python on PostgreSQL alone."""
 
 from pgqueue.app import PgQueue
+from pgqueue.bulk import Enqueued
 from pgqueue.errors import (
     ConfigurationError,
     InvalidCall,
@@ -20,6 +21,7 @@ from pgqueue.errors import (
     UsageError,
 )
 from pgqueue.result import AsyncResult
+from pgqueue.signature import Signature
 from pgqueue.task import Task
 
 __version__ = "0.1.0"
@@ -27,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncResult",
     "ConfigurationError",
+    "Enqueued",
     "InvalidCall",
     "InvalidOption",
     "InvalidPayload",
@@ -37,6 +40,7 @@ __all__ = [
     "ResultTimeout",
     "Retry",
     "SchemaMismatch",
+    "Signature",
     "StaleClaim",
     "Task",
     "TaskFailed",

@@ -203,17 +203,19 @@ class PgQueue:
 
     async def aenqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
         """Enqueue many jobs at once, from a coroutine."""
-        stream = Stream(jobs(calls))
         connection = self.bound(connection)
+        # Made before it is needed: Django, which has none, is refused however few the jobs are.
+        block = None if connection is None else transports.aatomic(connection)
+        stream = Stream(jobs(calls))
         if not stream.first:
             pass
         elif stream.is_small:
             await self.arun(stream.at_once(), connection)
-        elif connection is None:
+        elif block is None:
             async with self.pools.atransaction() as own:
                 await bulk.asend(stream, own, self.schema, own=True)
         else:
-            async with transports.aatomic(connection):
+            async with block:
                 await bulk.asend(stream, connection, self.schema, own=False)
         return Enqueued(stream.ids, self)
 

@@ -11,7 +11,7 @@ import pytest
 from blocks import ROOT, first_cells, names, page
 
 import pgqueue
-from pgqueue import AsyncResult, PgQueue, PgQueueError, Task, codec, describe
+from pgqueue import AsyncResult, PgQueue, PgQueueError, Signature, Task, codec, describe
 from pgqueue.cli.root import cli
 from pgqueue.config import _LIBPQ
 from pgqueue.options import MAX_NAME_BYTES, Options, TaskOptions
@@ -94,6 +94,10 @@ def test_call_options():
 def test_tasks():
     assert set(documented("Task")) == public(Task) | given(Task)
     assert public(Call) <= set(documented("Task"))
+
+
+def test_signatures():
+    assert set(documented("Signature")) == public(Signature) - set(dir(dict))
 
 
 def test_results():

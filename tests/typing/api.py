@@ -9,7 +9,17 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from pgqueue import AsyncResult, InvalidOption, PgQueue, PgQueueError, Retry, Task, TaskFailed
+from pgqueue import (
+    AsyncResult,
+    Enqueued,
+    InvalidOption,
+    PgQueue,
+    PgQueueError,
+    Retry,
+    Signature,
+    Task,
+    TaskFailed,
+)
 from pgqueue.errors import JobError, UsageError
 from pgqueue.request import Request
 from pgqueue.rows import JobRow, NewJob, Outcome
@@ -142,6 +152,36 @@ def options(connection: psycopg.Connection) -> None:
         assert_type(alias, str)
     with app.bind(None):
         welcome.using("default").delay(42)
+
+
+# ── signatures and many jobs at once ──
+
+
+def many(connection: psycopg.Connection) -> None:
+    assert_type(welcome.s(42), Signature[str])
+    assert_type(resize.si("a.png", 100), Signature[bytes])
+    assert_type(welcome.s().set(queue="mail").clone([42], priority=9), Signature[str])
+    assert_type(welcome.s(42).delay(), AsyncResult[str])
+    assert_type(resize.s(100).apply_async(["a"], connection=connection), AsyncResult[bytes])
+    welcome.s(42).set(queu="mail")  # type: ignore[call-arg]
+    welcome.s(42).apply_async(countdown="soon")  # type: ignore[arg-type]
+    assert_type(app.enqueue_many((welcome, (user,)) for user in range(3)), Enqueued)
+    assert_type(app.enqueue_many([welcome.s(1), resize.si("a", 1)])[0], AsyncResult[Any])
+    assert_type(
+        app.enqueue_many(map(welcome.s, [1, 2]), connection=connection)[1:], list[AsyncResult[Any]]
+    )
+    app.enqueue_many([("shop.welcome", [1], {}, {"queue": "mail"}), (welcome, (2,))])
+    app.enqueue_many([(welcome, (1,), {}, {"queu": "mail"})])  # type: ignore[typeddict-unknown-key]
+    app.enqueue_many([(welcome, "abc")])  # type: ignore[list-item]
+    app.enqueue_many([welcome])  # type: ignore[list-item]
+
+
+async def amany(aconnection: psycopg.AsyncConnection) -> None:
+    assert_type(await resize.s("a.png", 100).adelay(), AsyncResult[bytes])
+    assert_type(await resize.s(1).aapply_async(["a"]), AsyncResult[bytes])
+    jobs = await app.aenqueue_many([welcome.s(1)], connection=aconnection)
+    assert_type([await job.aget() for job in jobs], list[Any])
+    app.aenqueue_many([])  # type: ignore[unused-coroutine]
 
 
 # ── results ──
