@@ -20,6 +20,7 @@ from benchmarks import (
     results,
     soak,
     standing,
+    tables,
 )
 from benchmarks.results import Verdict
 from benchmarks.setting import Setting
@@ -59,7 +60,8 @@ def main(names: tuple[str, ...], scale: float, dsn: str | None, keep: bool) -> N
     anatomy   where the time of one job goes                          1 min
     soak      everything at once, for six hours                       6 h
     plots     draw docs/images/ from results/; needs matplotlib
-    all       the first seven, and the plots
+    tables    renew the tables of docs/performance.md from results/
+    all       the first seven, plots and tables
 
     Times are those of --scale 1, on two cores; --scale 0.1 is a first impression. Scenarios use
     schemas of their own (pgqueue_pressure…), dropped at the end and on Ctrl-C. A database of its
@@ -69,9 +71,9 @@ def main(names: tuple[str, ...], scale: float, dsn: str | None, keep: bool) -> N
     for number in INTERRUPTS:
         signal.signal(number, signal.default_int_handler)
     if "all" in names:
-        names = (*(name for name in SCENARIOS if name != "soak"), "plots")
-    if unknown := [name for name in names if name not in (*SCENARIOS, "plots")]:
-        known = ", ".join([*SCENARIOS, "plots", "all"])
+        names = (*(name for name in SCENARIOS if name != "soak"), "plots", "tables")
+    if unknown := [name for name in names if name not in (*SCENARIOS, "plots", "tables")]:
+        known = ", ".join([*SCENARIOS, "plots", "tables", "all"])
         raise click.UsageError(f"no scenario is called {unknown[0]!r}: there are {known}")
     try:
         broken = [name for name in names if not _run(name, scale, dsn, keep=keep)]
@@ -88,6 +90,9 @@ def _run(name: str, scale: float, dsn: str | None, *, keep: bool) -> bool:
 
         for path in plots.draw():
             click.echo(path)
+        return True
+    if name == "tables":
+        tables.write()
         return True
     setting = Setting(find_dsn(dsn), scale, lambda what: _say(f"{name}: {what}"))
     about = results.facts(setting)

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.loop import BATCH, finished, register
 from benchmarks.results import Verdict
-from benchmarks.setting import Setting, connected, plan_as_worker
+from benchmarks.setting import Setting, ask, connected, plan_as_worker
 from benchmarks.tasks import APP, app, noop
 from pgqueue import operations
 from pgqueue.bench import worker
@@ -43,6 +43,7 @@ def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
             claimed: list[ClaimedJob] = []
             result["claim"] = _part(place, lambda: _claim(bare, claimed, jobs), jobs)
             result["finish"] = _part(place, lambda: _finish(bare, claimed), jobs)
+            result["history_bytes"] = int(ask(place, "history_size")[0][0]) / jobs
         setting.say("pipe and child")
         result["pipe, both ends"] = _pipe(claimed)
         result["child's slots"] = _slots(claimed)

@@ -75,9 +75,9 @@ def write(
     return path
 
 
-def read(name: str, folder: Path = FOLDER) -> dict[str, Any]:
-    """Return a kept result."""
-    found: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+def read(name: str) -> dict[str, Any]:
+    """Return a kept result; raises `FileNotFoundError` if there is none."""
+    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 

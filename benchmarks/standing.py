@@ -46,6 +46,9 @@ def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
         at_least(f"full / empty database, {phase} (median of {ROUNDS})", _median(pairs), 0.9)
         for phase, pairs in phases.items()
     ]
+    # Both could be slow alike: an empty table's statistics must not spoil what is filled later.
+    empty = _speed(phases["analyzed empty"]) / _speed(phases["never analyzed"])
+    verdicts.append(at_least("empty database: analyzed empty / never analyzed", empty, 0.9))
     return result, verdicts
 
 
@@ -101,6 +104,10 @@ def _pair(full: Scratch, calm: Scratch, phase: str, jobs: int, turn: int) -> dic
         found[name] = metered(place, jobs)
     found["ratio"] = found["full"]["per_second"] / found["empty"]["per_second"]
     return found
+
+
+def _speed(pairs: list[dict[str, Any]]) -> float:
+    return statistics.median(float(pair["empty"]["per_second"]) for pair in pairs)
 
 
 def _median(pairs: list[dict[str, Any]]) -> float:

@@ -12,6 +12,20 @@ from pgqueue.worker.claims import PRIORITIES
 ROWS, BATCHES, BATCH = 30_000, 5, 100
 #: An index of so many rows has one level more than an empty one; a claim descends it once per lane.
 LEVELS = 2
+WHEN = ("never", "when it was full", "when nothing was due")
+
+
+def analyzed(place, when):
+    """Fill a queue, with statistics as they may be by then."""
+    if when == "when nothing was due":
+        place.fill(BATCH)
+        stepper = Stepper(place, batch=BATCH)
+        stepper.claim()
+        stepper.finish()
+        ask(place, "analyze")
+    place.fill(BATCHES * BATCH)
+    if when == "when it was full":
+        ask(place, "analyze")
 
 
 def most(place):
@@ -30,29 +44,32 @@ def most(place):
     }
 
 
-@pytest.fixture(params=["never analyzed", "analyzed full", "ran empty and was filled again"])
-def full_and_empty(make_place, request):
-    """A queue amid rows that are not due, and one without; both as the planner may find them."""
+@pytest.mark.parametrize("when", WHEN)
+def test_rows_that_are_not_due_cost_a_level_of_the_index_and_no_more(make_place, when):
     full, empty = make_place(), make_place()
     for what in ("future", "waiting", "history"):
         add_standing(full, what, ROWS)
-    for place in (full, empty):
-        if request.param == "ran empty and was filled again":
-            place.fill(BATCH)
-            most_of_one = Stepper(place, batch=BATCH)
-            most_of_one.claim()
-            most_of_one.finish()
-            ask(place, "analyze")
-        place.fill(BATCHES * BATCH)
-        if request.param == "analyzed full":
-            ask(place, "analyze")
-    return full, empty
-
-
-def test_rows_that_are_not_due_cost_a_level_of_the_index_and_no_more(full_and_empty):
-    full, empty = map(most, full_and_empty)
+    analyzed(full, when)
+    empty.fill(BATCHES * BATCH)
+    full, empty = most(full), most(empty)
     assert full["claim"] <= empty["claim"] + LEVELS * len(PRIORITIES)
     # Each job is found in one index, and put into another.
     assert full["finish"] <= empty["finish"] + 2 * LEVELS * BATCH
     # A lane with something for next year is looked into; how much of it there is does not matter.
     assert full["next_due"] <= empty["next_due"] + (LEVELS + 2) * len(PRIORITIES)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="with statistics of no live row the plan of finish reads the whole index of ids",
+)
+def test_a_queue_that_was_analyzed_when_it_was_empty_is_drained_as_cheaply(make_place):
+    """Autovacuum looks once a minute, and as likely as not while the queue is empty."""
+    ran_empty, new = make_place(), make_place()
+    analyzed(ran_empty, "when nothing was due")
+    new.fill(BATCHES * BATCH)
+    for place in (ran_empty, new):
+        place.fill(ROWS)
+    ran_empty, new = most(ran_empty), most(new)
+    for statement in ("claim", "next_due", "finish"):
+        assert ran_empty[statement] <= 2 * new[statement], statement
