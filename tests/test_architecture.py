@@ -25,7 +25,8 @@ HOUSE = """
     worker
     loading pgqueue
     app
-    canvas schedules bulk task signature result options waiting
+    client
+    canvas schedules bulk task running signature result options waiting
     operations database migrate embedded programs wire transports
     query statements binding copying
     retry limits crontab codec signals config arrays backoff describe identifiers request rows

@@ -1,0 +1,224 @@
+"""What an application asks of its database: enqueueing, results, and its connections."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar, Unpack
+from uuid import UUID
+
+from pgqueue import bulk, operations, transports
+from pgqueue.binding import Binding
+from pgqueue.bulk import Enqueued, ManyCall, Stream, jobs
+from pgqueue.config import find_dsn
+from pgqueue.database import Pools
+from pgqueue.options import Options, new_job
+from pgqueue.query import Query
+from pgqueue.result import AsyncResult
+from pgqueue.rows import Outcome
+from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
+from pgqueue.waiting import ResultWaiter
+
+T = TypeVar("T")
+
+
+class Client:
+    """The half of an application that needs no tasks; see `PgQueue` for its parameters."""
+
+    def __init__(
+        self,
+        *,
+        dsn: str | None = None,
+        schema: str = DEFAULT_SCHEMA,
+        listen_dsn: str | None = None,
+        max_connections: int = 10,
+    ) -> None:
+        self.schema = checked_schema(schema)
+        self._given_dsn = dsn
+        self._given_listen_dsn = listen_dsn
+        self._max_connections = max_connections
+        self._binding = Binding()
+        self._lock = threading.Lock()
+        self._pools: Pools | None = None
+        self._waiter: ResultWaiter | None = None
+        self._waiter_pid = 0
+
+    # ── enqueueing ───────────────────────────────────────────────────────────────────────────
+
+    def send_task(
+        self,
+        name: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        connection: Any = None,
+        **options: Unpack[Options],
+    ) -> AsyncResult[Any]:
+        """Enqueue a task by its name, which need not be registered in this process."""
+        job = new_job(name, args, kwargs or {}, options)
+        self.run(operations.enqueue(job), self.bound(connection))
+        return AsyncResult(job.id, self)
+
+    async def asend_task(
+        self,
+        name: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        connection: Any = None,
+        **options: Unpack[Options],
+    ) -> AsyncResult[Any]:
+        """Enqueue a task by its name, from a coroutine."""
+        job = new_job(name, args, kwargs or {}, options)
+        await self.arun(operations.enqueue(job), self.bound(connection))
+        return AsyncResult(job.id, self)
+
+    def enqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
+        """Enqueue many jobs at once, all of them or none.
+
+        `calls` are signatures, or tuples `(task, args, kwargs, options)` of which the last ones
+        may be left out; a task may be given by its name. They may come from a generator: as few
+        are kept in memory as are sent together. `connection` as in `Task.using`: there the jobs
+        are a part of its transaction, and a bad call undoes only them.
+
+        Returns the handles in the order of the calls, each made when it is asked for. Raises what
+        `delay` raises, with the number of the call.
+
+        >>> from pgqueue import PgQueue
+        >>> app = PgQueue("shop")
+        >>> @app.task
+        ... def resize(photo: int, width: int) -> None: ...
+        >>> jobs = app.enqueue_many((resize, (photo, 800)) for photo in [])
+        >>> len(jobs)
+        0
+        """
+        stream = Stream(jobs(calls))
+        connection = self.bound(connection)
+        if not stream.first:
+            pass
+        elif stream.is_small:
+            self.run(stream.at_once(), connection)
+        elif connection is None:
+            with self.pools.transaction() as own:
+                bulk.send(stream, own, self.schema, own=True)
+        else:
+            with transports.atomic(connection):
+                bulk.send(stream, connection, self.schema, own=False)
+        return Enqueued(stream.ids, self)
+
+    async def aenqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
+        """Enqueue many jobs at once, from a coroutine."""
+        connection = self.bound(connection)
+        # Made before it is needed: Django, which has none, is refused however few the jobs are.
+        block = None if connection is None else transports.aatomic(connection)
+        stream = Stream(jobs(calls))
+        if not stream.first:
+            pass
+        elif stream.is_small:
+            await self.arun(stream.at_once(), connection)
+        elif block is None:
+            async with self.pools.atransaction() as own:
+                await bulk.asend(stream, own, self.schema, own=True)
+        else:
+            async with block:
+                await bulk.asend(stream, connection, self.schema, own=False)
+        return Enqueued(stream.ids, self)
+
+    def AsyncResult(self, id: UUID | str) -> AsyncResult[Any]:  # noqa: N802, A002 (Celery's names)
+        """Return the handle of a job by its id."""
+        return AsyncResult(id, self)
+
+    # ── the database ─────────────────────────────────────────────────────────────────────────
+
+    @property
+    def dsn(self) -> str:
+        """The connection string that is used; raises `ConfigurationError` if none is to be had."""
+        return find_dsn(self._given_dsn)
+
+    @property
+    def listen_dsn(self) -> str | None:
+        """The connection string for wake-ups, if it is another one."""
+        return self._given_listen_dsn or os.environ.get("PGQUEUE_LISTEN_DSN") or None
+
+    @property
+    def pools(self) -> Pools:
+        """The application's own connections."""
+        with self._lock:
+            if self._pools is None:
+                self._pools = Pools(self.dsn, self.schema, self._max_connections)
+            return self._pools
+
+    def run(self, query: Query[T], connection: Any = None) -> T:
+        """Run a query on the given sync connection, or on one of the pool."""
+        if connection is not None:
+            return transports.run(connection, query, self.schema)
+        return self.pools.run(query)
+
+    async def arun(self, query: Query[T], connection: Any = None) -> T:
+        """Run a query on the given async connection, or on one of the pool."""
+        if connection is not None:
+            return await transports.arun(connection, query, self.schema)
+        return await self.pools.arun(query)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """Lend a psycopg connection for one transaction, and bind it.
+
+        `with app.transaction() as conn:` commits at the end of the block, and rolls back, together
+        with every job enqueued in it, when the block raises.
+        """
+        with self.pools.transaction() as connection, self.bind(connection):
+            yield connection
+
+    @asynccontextmanager
+    async def atransaction(self) -> AsyncIterator[Any]:
+        """Lend an async psycopg connection for one transaction, and bind it."""
+        async with self.pools.atransaction() as connection:
+            with self.bind(connection):
+                yield connection
+
+    @contextmanager
+    def bind(self, connection: T) -> Iterator[T]:
+        """Have what is enqueued in the block join the transaction of a connection.
+
+        `with app.bind(conn):` is `using(conn)` for every `delay`, `apply_async`, `send_task` and
+        their async twins of this application's tasks; a connection of their own wins. With None
+        they are on the application's own pool again. Asking about jobs and waiting for results
+        never joins. An asyncio task that begins in the block joins, too, until the block ends; a
+        new thread does not. Raises `UsageError` if `connection` is of no kind that `using` takes.
+        """
+        if connection is not None:
+            transports.choose(connection)
+        with self._binding.to(connection):
+            yield connection
+
+    def bound(self, connection: Any = None) -> Any:
+        """Return the connection to enqueue on: the given one, or the one bound in this context."""
+        return self._binding.connection if connection is None else connection
+
+    def outcome(self, job: str) -> Future[Outcome]:
+        """Return a future of how a job ends; what `AsyncResult.get` waits on."""
+        dsn = self.listen_dsn or self.dsn
+        with self._lock:
+            if self._waiter is None or self._waiter_pid != os.getpid():
+                self._waiter = ResultWaiter(dsn, self.schema)
+                self._waiter_pid = os.getpid()
+            return self._waiter.outcome(job)
+
+    def close(self) -> None:
+        """Close the pool for threads and stop waiting for results."""
+        with self._lock:
+            pools, self._pools = self._pools, None
+            waiter, self._waiter = self._waiter, None
+        if waiter:
+            waiter.close()
+        if pools:
+            pools.close()
+
+    async def aclose(self) -> None:
+        """Close the pool of the running event loop."""
+        if self._pools:
+            await self._pools.aclose()
