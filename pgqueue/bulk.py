@@ -39,6 +39,8 @@ ManyCall: TypeAlias = (
     | tuple[_Task, _Args, Mapping[str, Any]]
     | tuple[_Task, _Args, Mapping[str, Any], Options]
 )
+#: What the parts of a tuple are that are left out; the task never is.
+_LEFT_OUT: tuple[Any, ...] = (None, (), {}, {})
 #: What is to be done one after the other; each step is answered with what was read.
 Steps = Generator[Query[Any] | Copy, Any, None]
 
@@ -184,25 +186,20 @@ def jobs(calls: Iterable[ManyCall]) -> Iterator[NewJob]:
 def _job(call: object) -> NewJob:
     if isinstance(call, Signature):
         return call.job()
-    if not isinstance(call, (tuple, list)) or not 1 <= len(call) <= 4:  # noqa: PLR2004 (what is named)
+    if not isinstance(call, (tuple, list)) or not 1 <= len(call) <= len(_LEFT_OUT):
         raise InvalidCall(
             f"{shortened(call)}: give a signature, or (task, args, kwargs, options) of which the "
             "last ones may be left out"
         )
-    task = call[0]
-    args = _given("args", call, 1, (list, tuple), "a list or tuple")
-    kwargs = _given("kwargs", call, 2, Mapping, "a dict")
-    options = _given("options", call, 3, Mapping, "a dict")
+    given: tuple[Any, ...] = tuple(call)
+    task, args, kwargs, options = given + _LEFT_OUT[len(given) :]
+    if not isinstance(args, (list, tuple)):
+        raise InvalidCall(f"args={shortened(args)}: give a list or tuple")
+    for name, value in (("kwargs", kwargs), ("options", options)):
+        if not isinstance(value, (dict, Mapping)):  # a dict first: an abstract class is slow to ask
+            raise InvalidCall(f"{name}={shortened(value)}: give a dict")
     if isinstance(task, Task):
         return task.job(args, kwargs, options)
     if isinstance(task, str):
         return new_job(task, args, kwargs, options)
     raise InvalidCall(f"{shortened(task)}: give a task, or the name of one")
-
-
-def _given(name: str, call: Sequence[Any], place: int, kind: Any, described: str) -> Any:
-    if len(call) <= place or call[place] is None:
-        return () if name == "args" else {}
-    if not isinstance(call[place], kind):
-        raise InvalidCall(f"{name}={shortened(call[place])}: give {described}")
-    return call[place]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -75,7 +74,6 @@ def acopier(connection: Any) -> Callable[[str, Iterable[str]], Awaitable[None]] 
         async with psycopg.AsyncCursor(connection).copy(text.encode()) as target:
             for block in blocks:
                 await target.write(block)
-                await asyncio.sleep(0)  # write() lets others run only when the network is slow
 
     return copy
 

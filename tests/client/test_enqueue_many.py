@@ -114,7 +114,7 @@ def test_all_jobs_are_there_in_the_order_of_the_calls(way, note, connection, siz
 
 
 def test_signatures_and_names_are_calls_too(app, note, seen):
-    app.enqueue_many([note.s(1), ("other",), ("other", [2]), [note, (3,)], (note, (4,), None)])
+    app.enqueue_many([note.s(1), ("other",), ("other", [2]), [note, (3,)], (note, (4,), {}, {})])
     assert seen() == [1, None, 2, 3, 4]
 
 
@@ -147,6 +147,7 @@ BAD = [
     (lambda task: (task, "abc"), InvalidCall, "args='abc': give a list or tuple"),
     (lambda task: (task, 5), InvalidCall, "args=5: give a list or tuple"),
     (lambda task: (task, (), [1]), InvalidCall, r"kwargs=\[1\]: give a dict"),
+    (lambda task: (task, (), None), InvalidCall, "kwargs=None: give a dict"),
     (lambda task: (task, (), {}, 5), InvalidCall, "options=5: give a dict"),
     (lambda _: (5,), InvalidCall, "5: give a task, or the name of one"),
 ]
@@ -299,9 +300,10 @@ def test_a_generator_may_enqueue_on_the_pool(app, note, connection):
     assert connection.execute(count).fetchone() == (300, 600)
 
 
-def test_other_coroutines_go_on_meanwhile(app, note):
+@pytest.mark.parametrize("own", [True, False])
+def test_other_coroutines_have_their_turns_between_the_calls(app, note, database, own):
     async def main():
-        turns = 0
+        turns, noted = 0, set()
 
         async def others():
             nonlocal turns
@@ -309,13 +311,19 @@ def test_other_coroutines_go_on_meanwhile(app, note):
                 await asyncio.sleep(0)
                 turns += 1
 
+        def calls():
+            for call in numbered(note, 2 * COPY):
+                noted.add(turns)
+                yield call
+
         beside = asyncio.create_task(others())
-        await app.aenqueue_many(numbered(note, COPY))
+        async with await psycopg.AsyncConnection.connect(database) as held:
+            await app.aenqueue_many(calls(), connection=None if own else held)
         beside.cancel()
         await app.aclose()
-        return turns
+        return len(noted)
 
-    assert asyncio.run(main()) >= COPY / 100
+    assert asyncio.run(main()) > 3
 
 
 # ── ids of the caller's own ──
