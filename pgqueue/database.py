@@ -120,12 +120,15 @@ class Pools:
         """Run a query by itself on a connection of the pool."""
         pool = self.pool()
         for last in (False, True):
-            with explained(self.schema), pool.connection() as own:
-                try:
+            own = pool.getconn()  # its context manager would commit what commits by itself
+            try:
+                with explained(self.schema):
                     return own.wire.run(query)
-                except psycopg.OperationalError:
-                    if last or not own.closed:
-                        raise
+            except psycopg.OperationalError:
+                if last or not own.closed:
+                    raise
+            finally:
+                pool.putconn(own)
             # The server went away while the connection lay in the pool, maybe others with it.
             # Every operation can be done twice: an enqueue is known by its id.
             pool.check()
@@ -135,13 +138,15 @@ class Pools:
         """Run a query by itself on an async connection of the pool."""
         pool = await self.async_pool()
         for last in (False, True):
-            with explained(self.schema):
-                async with pool.connection() as own:
-                    try:
-                        return cast(T, (await own.wire.arun([query]))[0])
-                    except psycopg.OperationalError:
-                        if last or not own.closed:
-                            raise
+            own = await pool.getconn()
+            try:
+                with explained(self.schema):
+                    return cast(T, (await own.wire.arun([query]))[0])
+            except psycopg.OperationalError:
+                if last or not own.closed:
+                    raise
+            finally:
+                await pool.putconn(own)
             await pool.check()
         raise AssertionError
 
