@@ -20,8 +20,9 @@ from pgqueue.signature import Signature
 from pgqueue.statements import statement
 from pgqueue.task import Task
 
-#: Up to so many jobs, one statement is faster than a copy and the transaction around it.
-FEW = 64
+#: Up to so many jobs, one statement is faster than a copy and the transaction around it. (Medians
+#: on PostgreSQL 15, in ms: 1.8 and 2.1 for 32 jobs, 4.2 and 4.2 for 96, 37 and 29 for 1,000.)
+FEW = 100
 #: Jobs that are gathered before they are sent; in one copy that takes them as they come.
 BATCH, COPY = 1_000, 10_000
 #: Text of payloads that is kept in memory at once, in characters.
