@@ -132,6 +132,7 @@ class Pools:
             # The server went away while the connection lay in the pool, maybe others with it.
             # Every operation can be done twice: an enqueue is known by its id.
             pool.check()
+            query = query.again or query
         raise AssertionError
 
     async def arun(self, query: Query[T]) -> T:
@@ -148,6 +149,7 @@ class Pools:
             finally:
                 await pool.putconn(own)
             await pool.check()
+            query = query.again or query
         raise AssertionError
 
     @contextmanager

@@ -36,8 +36,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def enqueue(job: NewJob) -> Query[bool]:
-    """Insert a job; False if there is one with its id."""
-    return Query("enqueue", job._asdict(), bool)
+    """Insert a job; False if its id is one that the caller chose, and is taken."""
+    again = enqueue_chosen(job)
+    return again if job.chosen else Query("enqueue", again.params, bool, again)
+
+
+def enqueue_chosen(job: NewJob) -> Query[bool]:
+    """Insert a job under an id that may have been used before; False if it was."""
+    params = job._asdict()
+    del params["chosen"]
+    return Query("enqueue_chosen", params, bool)
 
 
 def enqueue_many(jobs: Iterable[NewJob], *, wake: bool) -> Query[set[str]]:

@@ -69,22 +69,24 @@ def test_an_absolute_expiry_wins_over_a_relative_one(jobs, clock):
 def test_enqueueing_again_under_the_same_id_changes_nothing(jobs):
     first = NewJob(ID, "add", "[1]", "{}")
     assert jobs.run(operations.enqueue(first)) is True
-    assert jobs.run(operations.enqueue(NewJob(ID, "other", "[2]", "{}", queue="q"))) is False
+    second = NewJob(ID, "other", "[2]", "{}", queue="q", chosen=True)
+    assert jobs.run(operations.enqueue(second)) is False
     row = jobs.get(ID)
     assert (row.task, row.args, row.queue) == ("add", "[1]", "default")
 
 
 def test_enqueueing_again_while_it_runs_changes_nothing(jobs, worker):
     job = jobs.running(worker)
-    assert jobs.run(operations.enqueue(NewJob(UUID(job.id), "add", "[]", "{}"))) is False
+    again = operations.enqueue_chosen(NewJob(UUID(job.id), "add", "[]", "{}"))
+    assert jobs.run(again) is False
     assert jobs.state(job.id) == "running"
 
 
 def test_a_second_enqueue_waits_for_the_first_transaction_under_its_id(jobs, other, step):
     with jobs.transaction():
         jobs.add(id=ID)
-        second = step(other, lambda: other.run(operations.enqueue(NewJob(ID, "add", "[]", "{}"))))
-        second.blocked()
+        again = operations.enqueue_chosen(NewJob(ID, "add", "[]", "{}"))
+        second = step(other, lambda: other.run(again)).blocked()
     assert second.result() is False
 
 

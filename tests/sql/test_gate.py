@@ -115,7 +115,7 @@ def test_a_job_that_pollers_find_in_time_wakes_nobody(jobs, sleeper, heard):
 def test_an_enqueue_that_changed_nothing_wakes_nobody(jobs, sleeper, heard):
     job = jobs.add()
     sleeper.lie_down("default")
-    jobs.add(id=job)
+    jobs.add(id=job, chosen=True)
     by_sql(jobs, id=job)
     assert heard() == []
 
