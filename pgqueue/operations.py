@@ -6,6 +6,7 @@ One function per file of `sql/`; each returns a `Query`, and none touches a conn
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,7 +69,9 @@ def enqueue_many(jobs: Iterable[NewJob], *, wake: bool) -> Query[set[str]]:
         "chosen": plain_array(job.chosen for job in jobs),
         "wake": wake,
     }
-    return Query("enqueue_many", params, _ids)
+    query = Query("enqueue_many", params, _ids)
+    chosen = plain_array(True for _ in jobs)  # so that the history is asked, which may have them
+    return replace(query, again=replace(query, params={**params, "chosen": chosen}))
 
 
 def copy_jobs(jobs: Iterable[NewJob], now: datetime) -> Copy:

@@ -74,6 +74,15 @@ def test_made_ids_do_not_ask_the_history(jobs):
         assert jobs.value(touched) > 0
 
 
+def test_a_batch_whose_answer_was_lost_can_be_sent_again_even_after_its_jobs_have_run(jobs, worker):
+    batch = [new_job() for _ in range(3)]
+    query = operations.enqueue_many(batch, wake=True)
+    jobs.run(query)
+    assert len(jobs.finish(*jobs.claim(worker, limit=2))) == 2
+    assert jobs.run(query.again) == set()
+    assert ids(jobs) == [job.id for job in batch]
+
+
 # ── order ──
 
 
