@@ -28,9 +28,10 @@ from pgqueue.bench.scratch import INTERRUPTS
 from pgqueue.config import find_dsn, hide_password
 from pgqueue.errors import PgQueueError
 
-Measure = Callable[[Setting], tuple[dict[str, Any], list[Verdict]]]
-SCENARIOS: dict[str, Measure] = {
-    module.__name__.rpartition(".")[2]: module.measure
+Measure = Callable[[Setting], dict[str, Any]]
+Judge = Callable[[dict[str, Any]], list[Verdict]]
+SCENARIOS: dict[str, tuple[Measure, Judge]] = {
+    module.__name__.rpartition(".")[2]: (module.measure, module.judged)
     for module in (pinned, standing, commits, crowd, bodies, growth, anatomy, soak)
 }
 INTERRUPTED = 130  # as a shell says it
@@ -98,7 +99,9 @@ def _run(name: str, scale: float, dsn: str | None, *, keep: bool) -> bool:
     about = results.facts(setting)
     _say(f"{name} on {hide_password(setting.dsn)}, PostgreSQL {about['postgresql']}, scale {scale}")
     began = time.monotonic()
-    result, verdicts = SCENARIOS[name](setting)
+    measure, judged = SCENARIOS[name]
+    result = measure(setting)
+    verdicts = judged(result)
     _say(f"{name}: {time.monotonic() - began:.0f} s")
     click.echo(name)
     for verdict in verdicts:

@@ -27,35 +27,36 @@ JUDGED = 0.01
 MOST = 60_000
 
 
-def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
+def measure(setting: Setting) -> dict[str, Any]:
     """Run every body, and the mix, on two workers of four slots each."""
     seconds = setting.seconds(SECONDS, 2.0)
     result: dict[str, Any] = {"workers": WORKERS, "slots": SLOTS, "bodies": []}
-    verdicts = []
     with setting.schema() as place:
         for body in BODIES:
             setting.say(f"bodies of {body * 1000:g} ms")
             number = int(min(MOST * setting.scale, WORKERS * SLOTS * seconds / max(body, 1e-9)))
             found = ran(place, [body] * max(50, number))
             result["bodies"].append({"body": body, **found})
-            if body >= JUDGED:
-                what = f"slots busy, bodies of {body * 1000:g} ms"
-                verdicts.append(at_least(what, found["busy"], 0.95))
         setting.say(f"a mix of {MIX[0] * 1000:g} and {MIX[1] * 1000:g} ms")
         chance = random.Random(1)  # noqa: S311 (the same order each time)
         mean = (1 - LONG) * MIX[0] + LONG * MIX[1]
         number = int(WORKERS * SLOTS * seconds / mean)
         mix = [MIX[1] if chance.random() < LONG else MIX[0] for _ in range(number)]
         result["mix"] = ran(place, mix)
-        verdicts.append(at_least("slots busy, mix of 10 and 500 ms", result["mix"]["busy"], 0.95))
-        verdicts.append(
-            at_most(
-                "mix: longest pause of a worker's slots between two jobs, in bodies of 500 ms",
-                result["mix"]["pause"]["p99"] / MIX[1],
-                0.1,
-            )
-        )
-    return result, verdicts
+    return result
+
+
+def judged(result: dict[str, Any]) -> list[Verdict]:
+    """Ask whether slots were busy, and whether any waited while there was work."""
+    verdicts = [
+        at_least(f"slots busy, bodies of {each['body'] * 1000:g} ms", each["busy"], 0.95)
+        for each in result["bodies"]
+        if each["body"] >= JUDGED
+    ]
+    verdicts.append(at_least("slots busy, mix of 10 and 500 ms", result["mix"]["busy"], 0.95))
+    pause = result["mix"]["pause"]["p99"] / MIX[1]
+    verdicts.append(at_most("mix: a slot's pause (p99) / bodies of 500 ms", pause, 0.1))
+    return verdicts
 
 
 def ran(place: Scratch, seconds: list[float]) -> dict[str, Any]:
@@ -75,13 +76,13 @@ def ran(place: Scratch, seconds: list[float]) -> dict[str, Any]:
         ask(place, "fill_sleeps", seconds=seconds)
         wait = 60 + 3 * sum(seconds) / (WORKERS * SLOTS) + len(seconds) / 500
         running[0].wait_until(lambda: not place.has_unfinished(), "the last job", wait)
-    return judged(ask(place, "sleeps"), WORKERS * SLOTS)
+    return spent(ask(place, "sleeps"), WORKERS * SLOTS)
 
 
-def judged(runs: list[Any], slots: int) -> dict[str, Any]:
-    """Judge runs, each (began, ended, seconds, worker) and ordered by their beginning.
+def spent(runs: list[Any], slots: int) -> dict[str, Any]:
+    """Return how slots spent their time; runs are (began, ended, seconds, worker), in order.
 
-    >>> round(judged([(0.0, 1.0, 1, 7), (0.0, 2.0, 1, 7), (1.5, 3.0, 1, 7)], 2)["busy"], 2)
+    >>> round(spent([(0.0, 1.0, 1, 7), (0.0, 2.0, 1, 7), (1.5, 3.0, 1, 7)], 2)["busy"], 2)
     0.83
     """
     first, last = runs[0][0], runs[-1][0]

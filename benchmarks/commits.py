@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from pgqueue.statements import statement
 
 CLIENTS = 32
 SECONDS, ROUNDS = 8.0, 5
-#: Fewer clients beside it, so that 32 interpreters do not fight for two cores alone.
 PRODUCERS = 32
 WAYS = ("bare", "silent", "gate", "notify")
 #: The values of a job as literals: pgbench's variables are numbers.
@@ -43,7 +42,7 @@ _TPS = re.compile(r"tps = ([\d.]+)")
 _LATENCY = re.compile(r"latency average = ([\d.]+)")
 
 
-def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
+def measure(setting: Setting) -> dict[str, Any]:
     """Measure with pgbench, and with processes of ours."""
     result: dict[str, Any] = {"clients": CLIENTS}
     with setting.schema(SCHEMA) as place, worker.started(place) as running:
@@ -51,18 +50,22 @@ def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
         result["pgbench"] = _by_pgbench(setting, place)
         place.empty()
         result["delay"] = _by_producers(setting, place)
+    return result
+
+
+def judged(result: dict[str, Any]) -> list[Verdict]:
+    """Compare the ways within each round: what the machine does meanwhile changes by the minute."""
     pgbench, delay = result["pgbench"], result["delay"]
-    verdicts = [
-        at_least("pgbench: with the gate / bare", _ratio(pgbench, "gate"), 0.85),
-        at_most("pgbench: with a NOTIFY each / bare", _ratio(pgbench, "notify"), 0.85),
-        at_least("processes: delay / bare", _ratio(delay, "delay"), 0.85),
+    return [
+        at_least("pgbench: with the gate / bare", ratio(pgbench, "gate"), 0.85),
+        at_most("pgbench: with a NOTIFY each / bare", ratio(pgbench, "notify"), 0.85),
+        at_least("processes: delay / bare", ratio(delay, "delay"), 0.85),
         at_most(
             "notifications per enqueue while the worker was busy, with the gate",
             sum(r["gate"]["notified"] for r in pgbench) / sum(r["gate"]["jobs"] for r in pgbench),
             0.01,
         ),
     ]
-    return result, verdicts
 
 
 def script(way: str, schema: str) -> str:
@@ -83,7 +86,7 @@ def _by_pgbench(setting: Setting, place: Scratch) -> list[dict[str, Any]]:
     rounds = []
     for turn in range(ROUNDS):
         found = {}
-        for way in WAYS:
+        for way in rotated(WAYS, turn):
             setting.say(f"pgbench, {way}, round {turn + 1} of {ROUNDS}")
             found[way] = pgbench(place, way, setting.seconds(SECONDS))
         rounds.append(found)
@@ -155,7 +158,7 @@ def _by_producers(setting: Setting, place: Scratch) -> list[dict[str, Any]]:
     with producers.started(place, PRODUCERS) as running:
         for turn in range(ROUNDS):
             found = {}
-            for way in ("bare", "delay"):
+            for way in rotated(("bare", "delay"), turn):
                 setting.say(f"processes, {way}, round {turn + 1} of {ROUNDS}")
                 answers = producers.flat_out(running, way, setting.seconds(SECONDS))
                 jobs = sum(answer["jobs"] for answer in answers)
@@ -172,8 +175,18 @@ def _by_producers(setting: Setting, place: Scratch) -> list[dict[str, Any]]:
     return rounds
 
 
-def _ratio(rounds: list[dict[str, Any]], way: str) -> float:
-    def median(of: str) -> float:
-        return statistics.median(float(each[of]["per_second"]) for each in rounds)
+def rotated(ways: Sequence[str], turn: int) -> list[str]:
+    """Return the ways in the order of a round: each is first, and follows each, in its turn.
 
-    return median(way) / median("bare")
+    >>> rotated(["a", "b", "c"], 1)
+    ['b', 'c', 'a']
+    """
+    start = turn % len(ways)
+    return [*ways[start:], *ways[:start]]
+
+
+def ratio(rounds: list[dict[str, Any]], way: str) -> float:
+    """Return a way's speed as a share of the bare insert's: the median over the rounds."""
+    return statistics.median(
+        float(each[way]["per_second"]) / float(each["bare"]["per_second"]) for each in rounds
+    )

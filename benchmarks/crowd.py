@@ -27,7 +27,7 @@ WORKERS, QUEUES = (1, 2, 4, 8), (1, 4, 16)
 _LOOK = 0.02
 
 
-def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
+def measure(setting: Setting) -> dict[str, Any]:
     """Drain with every number of workers and queues, in turns."""
     jobs = setting.count(JOBS)
     runs: list[dict[str, Any]] = []
@@ -36,26 +36,37 @@ def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
             for workers, queues in [*((n, 1) for n in WORKERS), *((1, n) for n in QUEUES[1:])]:
                 setting.say(f"{workers} workers, {queues} queues, round {turn + 1} of {ROUNDS}")
                 runs.append(drained(place, jobs, workers, queues))
-    speed = {
-        (w, q): statistics.median(
-            r["per_second"] for r in runs if (r["workers"], r["queues"]) == (w, q)
-        )
-        for w, q in {(r["workers"], r["queues"]) for r in runs}
-    }
-    waits = sum((Counter(r["waits"]) for r in runs), Counter[str]())
-    locks = sum(n for event, n in waits.items() if event.startswith("Lock:"))
-    steps = [*pairwise(WORKERS)]
+    return {"jobs": jobs, "runs": runs}
+
+
+def judged(result: dict[str, Any]) -> list[Verdict]:
+    """Compare each number with the one before it within each round."""
+    runs = result["runs"]
     verdicts = [
-        at_least(f"{b} workers / {a} workers", speed[b, 1] / speed[a, 1], 0.9) for a, b in steps
+        at_least(f"{b} {what} / {a} {what}", step(runs, what, a, b), 0.9)
+        for what, numbers in (("workers", WORKERS), ("queues", QUEUES))
+        for a, b in pairwise(numbers)
     ]
-    verdicts += [
-        at_least(f"{b} queues / {a} queues", speed[1, b] / speed[1, a], 0.9)
-        for a, b in pairwise(QUEUES)
-    ]
-    verdicts.append(
-        at_most("share of looks that saw a wait for a lock", locks / max(1, waits.total()), 0.01)
-    )
-    return {"jobs": jobs, "runs": runs}, verdicts
+    waits = sum((Counter(run["waits"]) for run in runs), Counter[str]())
+    locks = sum(n for event, n in waits.items() if event.startswith("Lock:"))
+    share = locks / max(1, waits.total())
+    verdicts.append(at_most("share of looks that saw a wait for a lock", share, 0.01))
+    return verdicts
+
+
+def step(runs: list[dict[str, Any]], what: str, before: int, after: int) -> float:
+    """Return how much as fast it is with so many workers, or queues, as with fewer: the median.
+
+    >>> run = {"workers": 1, "queues": 1, "per_second": 10.0}
+    >>> step([run, {**run, "workers": 2, "per_second": 15.0}], "workers", 1, 2)
+    1.5
+    """
+    other = "queues" if what == "workers" else "workers"
+
+    def speeds(number: int) -> list[float]:
+        return [r["per_second"] for r in runs if r[what] == number and r[other] == 1]
+
+    return statistics.median(b / a for a, b in zip(speeds(before), speeds(after), strict=True))
 
 
 def drained(place: Scratch, jobs: int, workers: int, queues: int) -> dict[str, Any]:

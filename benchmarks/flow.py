@@ -12,8 +12,9 @@ from itertools import pairwise
 from benchmarks.setting import ask, connected
 from pgqueue.bench.scratch import Scratch
 
-#: So many jobs are inserted at once, whenever fewer than so many are left.
-CHUNK, LEAST = 5_000, 20_000
+#: So many jobs are inserted at once, whenever fewer than so many seem to be left. That is more than
+#: can be done within the second by which the count may be late, or the loader would set the pace.
+CHUNK, LEAST = 10_000, 60_000
 _LOOK = 0.1
 
 

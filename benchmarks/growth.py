@@ -26,7 +26,7 @@ HISTORY = (0, 100_000, 1_000_000, 2_500_000, 5_000_000)
 PAYLOADS = ((10, 30_000), (1_000, 30_000), (10_000, 10_000), (100_000, 2_000), (1_000_000, 300))
 
 
-def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
+def measure(setting: Setting) -> dict[str, Any]:
     """Let backlog, history and payload grow, one after the other."""
     jobs = setting.count(JOBS)
     with setting.schema() as place, setting.schema(f"{SCHEMA}_calm") as calm:
@@ -38,13 +38,15 @@ def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
         history = [_beside(setting, place, calm, "history", n, jobs) for n in HISTORY]
         place.empty()
         payload = [_payload(setting, place, size, number) for size, number in PAYLOADS]
-    verdicts = [
-        at_least(f"{what} of {row['rows']:,} / none", row["ratio"], 0.9)
-        for what, rows in (("backlog", backlog), ("history", history))
-        for row in rows[-1:]
+    return {"jobs": jobs, "backlog": backlog, "history": history, "payload": payload}
+
+
+def judged(result: dict[str, Any]) -> list[Verdict]:
+    """Compare the largest backlog and history with none."""
+    largest = [(what, result[what][-1]) for what in ("backlog", "history")]
+    return [
+        at_least(f"{what} of {row['rows']:,} / none", row["ratio"], 0.9) for what, row in largest
     ]
-    result = {"jobs": jobs, "backlog": backlog, "history": history, "payload": payload}
-    return result, verdicts
 
 
 def _beside(

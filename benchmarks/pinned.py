@@ -23,7 +23,7 @@ MINUTES, BARE_MINUTES = 10.0, 2.0
 WARM_UP = 5.0
 
 
-def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
+def measure(setting: Setting) -> dict[str, Any]:
     """Run the three ways one after the other, each on tables that are new."""
     minute = setting.seconds(60.0)
     long, short = MINUTES * minute, BARE_MINUTES * minute
@@ -41,7 +41,13 @@ def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
         setting.say(f"the bare loop, {name}, pinned for {short:.0f} s")
         with setting.schema() as place, kept_filled(place) as flow:
             result[name] = _bare(setting, place, flow, short, cursor=cursor)
-    verdicts = [
+    return result
+
+
+def judged(result: dict[str, Any]) -> list[Verdict]:
+    """Compare the end with the beginning."""
+    minute = result["minute"]
+    return [
         at_least("worker: last minute / first minute", _kept(result["worker"], minute), 0.8),
         at_least("bare loop: last half minute / first", _kept(result["cursor"], minute / 2), 0.8),
         at_least(
@@ -50,7 +56,6 @@ def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
             1.0,
         ),
     ]
-    return result, verdicts
 
 
 def _bare(

@@ -40,7 +40,7 @@ FLAT = {
 DEAD = 60.0
 
 
-def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
+def measure(setting: Setting) -> dict[str, Any]:
     """Run the steps; 0.1 of them take 36 minutes."""
     steps = setting.count(STEPS, 4)
     samples: list[dict[str, float]] = []
@@ -59,16 +59,17 @@ def measure(setting: Setting) -> tuple[dict[str, Any], list[Verdict]]:
             if number % 6 == 0:
                 said = ", ".join(f"{name} {value:.4g}" for name, value in sample.items())
                 setting.say(f"step {number + 1} of {steps}: {said}")
-    return {"step": STEP, "samples": samples}, judged(samples)
+    return {"step": STEP, "samples": samples}
 
 
-def judged(samples: list[dict[str, float]]) -> list[Verdict]:
+def judged(result: dict[str, Any]) -> list[Verdict]:
     """Return whether every figure is flat: its slope by least squares against its mean.
 
     >>> flat = [{"seconds": s, "dead_rows": 5, **dict.fromkeys(FLAT, 7.0)} for s in range(10)]
-    >>> all(verdict.holds for verdict in judged(flat))
+    >>> all(verdict.holds for verdict in judged({"samples": flat}))
     True
     """
+    samples: list[dict[str, float]] = result["samples"]
     settled = samples[round(len(samples) * SETTLED) :]
     span = settled[-1]["seconds"] - settled[0]["seconds"]
     verdicts = []

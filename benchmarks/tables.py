@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
+from benchmarks.commits import ratio
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -223,20 +224,19 @@ def commits() -> str:
         "gate": "pgqueue's enqueue, with the gate",
         "notify": "`insert` and `NOTIFY`",
     }
-    speeds = {
-        way: statistics.median(r[way]["per_second"] for r in found["pgbench"]) for way in labels
-    }
+
+    def row(rounds: Any, way: str) -> tuple[float, float]:
+        return statistics.median(r[way]["per_second"] for r in rounds), ratio(rounds, way)
+
     for way, label in labels.items():
-        notified = sum(r[way]["notified"] for r in found["pgbench"])
-        total = sum(r[way]["jobs"] for r in found["pgbench"])
-        rows.append(["pgbench", label, speeds[way], speeds[way] / speeds["bare"], notified / total])
-    speeds = {
-        way: statistics.median(r[way]["per_second"] for r in found["delay"])
-        for way in ("bare", "delay")
-    }
+        rounds = found["pgbench"]
+        told = sum(r[way]["notified"] for r in rounds) / sum(r[way]["jobs"] for r in rounds)
+        rows.append(["pgbench", label, *row(rounds, way), told])
     for way, label in (("bare", "`insert`, bare"), ("delay", "`delay()`")):
-        rows.append(["Python", label, speeds[way], speeds[way] / speeds["bare"], None])
-    return table(["client", "way", "commits/s", "of bare", "notifications per commit"], rows)
+        rows.append(["Python", label, *row(found["delay"], way), None])
+    return table(
+        ["client", "way", "commits/s", "of bare, median", "notifications per commit"], rows
+    )
 
 
 def bodies() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import pinned, soak
-from benchmarks.bodies import judged
+from benchmarks.bodies import spent
 from benchmarks.flow import Flow
 
 FOLDER = Path(pinned.__file__).parent
@@ -28,6 +28,10 @@ def test_examples_say_what_happens(module):
     assert not said, "".join(said)
 
 
+def soak_judged(samples):
+    return soak.judged({"samples": samples})
+
+
 def samples(**slopes):
     start = dict.fromkeys(soak.FLAT, 100.0) | {"dead_rows": 10.0}
     return [
@@ -37,32 +41,32 @@ def samples(**slopes):
 
 
 def test_a_soak_without_growth_holds():
-    assert all(verdict.holds for verdict in soak.judged(samples()))
+    assert all(verdict.holds for verdict in soak_judged(samples()))
 
 
 @pytest.mark.parametrize("leaking", soak.FLAT)
 def test_a_soak_sees_what_grows(leaking):
-    broken = [v.what for v in soak.judged(samples(**{leaking: 5.0})) if not v.holds]
+    broken = [v.what for v in soak_judged(samples(**{leaking: 5.0})) if not v.holds]
     assert [what.partition(":")[0] for what in broken] == [leaking]
 
 
 def test_a_soak_sees_dead_rows_that_stay():
-    broken = [v.what for v in soak.judged(samples(dead_rows=1e5)) if not v.holds]
+    broken = [v.what for v in soak_judged(samples(dead_rows=1e5)) if not v.holds]
     assert [what.partition(" ")[0] for what in broken] == ["dead"]
 
 
 def test_a_slot_that_idles_is_not_busy():
-    full = judged([(n, n + 1.0, 1.0, 1) for n in range(10)], 1)
+    full = spent([(n, n + 1.0, 1.0, 1) for n in range(10)], 1)
     assert full["busy"] == pytest.approx(1.0)
     assert full["pause"]["max"] == 0.0
-    idle = judged([(2.0 * n, 2.0 * n + 1.0, 1.0, 1) for n in range(10)], 1)
+    idle = spent([(2.0 * n, 2.0 * n + 1.0, 1.0, 1) for n in range(10)], 1)
     assert idle["busy"] == pytest.approx(0.5)
     assert idle["pause"]["p50"] == pytest.approx(1.0)
 
 
 def test_a_worker_that_idles_beside_a_busy_one_is_seen():
     busy = [(n * 1.0, n + 1.0, 1.0, 1) for n in range(10)]
-    found = judged(sorted([*busy, (0.0, 1.0, 1.0, 2)]), 2)
+    found = spent(sorted([*busy, (0.0, 1.0, 1.0, 2)]), 2)
     assert found["busy_each"] == pytest.approx([1.0, 1 / 9])
 
 
