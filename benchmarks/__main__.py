@@ -54,10 +54,10 @@ def main(names: tuple[str, ...], scale: float, dsn: str | None, keep: bool) -> N
     \b
     pinned    somebody holds an old snapshot while jobs flow         14 min
     standing  millions of rows that are not due, and a long history   5 min
-    commits   32 connections enqueue one by one: what NOTIFY costs    5 min
-    crowd     1 to 8 workers, 1 to 16 queues                          6 min
+    commits   32 connections enqueue one by one: what NOTIFY costs    4 min
+    crowd     1 to 8 workers, 1 to 16 queues                          3 min
     bodies    tasks of 0 to 100 ms, and a mix: do slots stay busy?    2 min
-    growth    backlog, history and payload grow: what a job costs    12 min
+    growth    backlog, history and payload grow: what a job costs     3 min
     anatomy   where the time of one job goes                          1 min
     soak      everything at once, for six hours                       6 h
     plots     draw docs/images/ from results/; needs matplotlib
@@ -66,7 +66,7 @@ def main(names: tuple[str, ...], scale: float, dsn: str | None, keep: bool) -> N
 
     Times are those of --scale 1, on two cores; --scale 0.1 is a first impression. Scenarios use
     schemas of their own (pgqueue_pressure…), dropped at the end and on Ctrl-C. A database of its
-    own is best, on a machine that does nothing else; standing and growth need 8 GB of disk.
+    own is best, on a machine that does nothing else; pinned and standing need 10 GB of disk.
     Progress goes to standard error, figures to standard output. Exit status 1: a bound is broken.
     """  # noqa: D301 (the backspace is what tells click to leave lines as they are)
     for number in INTERRUPTS:
