@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.setting import plan_as_worker
 from benchmarks.tasks import noop
 from pgqueue import operations
 from pgqueue.bench.scratch import Scratch
@@ -18,6 +17,7 @@ from pgqueue.query import Query
 from pgqueue.rows import ClaimedJob, Finished
 from pgqueue.statements import statement
 from pgqueue.worker.claims import Cursors, Schedule
+from pgqueue.worker.planning import Planner
 
 BATCH = 300
 LEASE = 1e6
@@ -46,7 +46,7 @@ class Loop:
         self._schedule = Schedule()
         self._jobs: list[ClaimedJob] = []
         self._worker = place.run(register(queues, tasks))
-        plan_as_worker(place.connection)
+        self._planner = Planner(pooled=False)
 
     def turn(self) -> int:
         """Finish the last batch and claim the next, in one transaction; return how many came."""
@@ -73,7 +73,7 @@ class Loop:
         connection, schema = self._place.connection, self._place.schema
         cursors = []
         with connection.pipeline():
-            for query in queries:
+            for query in self._planner.prepare(queries):
                 cursor = connection.cursor()
                 cursor.execute(statement(query.name, schema), query.params, prepare=True)
                 cursors.append(cursor)

@@ -13,12 +13,10 @@ import psycopg
 
 from benchmarks.tasks import SCHEMA
 from pgqueue.bench.meters import Meter
-from pgqueue.bench.queries import text as bench_text
 from pgqueue.bench.scratch import Scratch, scratch
 from pgqueue.database import SyncConnection, connection_string
 from pgqueue.query import Row
 from pgqueue.statements import script
-from pgqueue.worker.control import PLANNING
 
 FOLDER = Path(__file__).parent / "sql"
 
@@ -70,12 +68,6 @@ def connected(place: Scratch, name: str) -> Iterator[Scratch]:
 def connect(dsn: str, name: str) -> SyncConnection:
     """Return an autocommit connection under this application name."""
     return psycopg.connect(connection_string(dsn, application_name=name), autocommit=True)
-
-
-def plan_as_worker(connection: SyncConnection) -> None:
-    """Use the planner's settings of a worker."""
-    planning = {"names": list(PLANNING), "values": list(PLANNING.values())}
-    connection.execute(bench_text("plan"), planning)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from benchmarks.loop import register
-from benchmarks.setting import ask, plan_as_worker
+from benchmarks.setting import ask
 from benchmarks.tasks import noop
 from pgqueue import operations
 from pgqueue.bench.scratch import Scratch
@@ -20,6 +20,7 @@ from pgqueue.query import Query
 from pgqueue.rows import Finished, Lane
 from pgqueue.statements import statement
 from pgqueue.worker.claims import PRIORITIES
+from pgqueue.worker.planning import settings
 
 _NUMBERS = count(1)
 
@@ -44,12 +45,13 @@ class Counter:
     def __init__(self, place: Scratch) -> None:
         self._place = place
         self._prepared: dict[str, str] = {}
-        plan_as_worker(place.connection)
 
     def run(self, query: Query[Any]) -> Touched:
         """Execute a query; what it returns is counted and thrown away."""
         text, names = numbered(statement(query.name, self._place.schema))
         connection = self._place.connection
+        for setting in settings(query.name).items():
+            connection.execute("select set_config(%s, %s, false)", setting)
         if query.name not in self._prepared:
             name = self._prepared[query.name] = f"counted_{next(_NUMBERS)}"
             connection.execute(f"prepare {name} as {text}".encode())

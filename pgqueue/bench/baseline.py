@@ -11,7 +11,6 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from pgqueue import operations
-from pgqueue.bench.queries import text
 from pgqueue.bench.scratch import Scratch
 from pgqueue.bench.tasks import noop
 from pgqueue.database import SyncConnection, connection_string
@@ -19,7 +18,7 @@ from pgqueue.query import Query
 from pgqueue.rows import ClaimedJob, Finished
 from pgqueue.statements import statement
 from pgqueue.worker.claims import Cursors
-from pgqueue.worker.control import PLANNING
+from pgqueue.worker.planning import Planner
 
 BATCH = 300
 _LEASE = 3600.0
@@ -52,9 +51,13 @@ def drain(
     with psycopg.connect(
         connection_string(scratch.dsn, application_name="pgqueue bare"), autocommit=True
     ) as connection:
-        planning = {"names": list(PLANNING), "values": list(PLANNING.values())}
-        connection.execute(text("plan"), planning)
-        (worker,) = _pipelined(connection, [_register(queues, tasks)], schema)
+        planner = Planner(pooled=False)
+
+        def run(queries: Sequence[Query[Any]]) -> list[Any]:
+            prepared = planner.prepare(queries)
+            return planner.answers(prepared, _pipelined(connection, prepared, schema))
+
+        (worker,) = run([_register(queues, tasks)])
         cursors = Cursors(queues)
         done = trips = 0
         jobs: list[ClaimedJob] = []
@@ -63,7 +66,7 @@ def drain(
             finished = [Finished(job.id, job.claim, "succeeded", "1") for job in jobs]
             queries = [operations.finish(finished)] if jobs else []
             claim = operations.claim(worker, cursors.lanes(sweep=not jobs), tasks, batch)
-            answers = _pipelined(connection, [*queries, claim], schema)
+            answers = run([*queries, claim])
             trips += 1
             done += sum(map(len, answers[:-1]))
             jobs = answers[-1]

@@ -12,27 +12,15 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 
-from pgqueue import operations
 from pgqueue.backoff import Doubling
 from pgqueue.database import WHO, AsyncConnection, connection_string, is_pooled
 from pgqueue.query import Query
 from pgqueue.wire import Wire
+from pgqueue.worker.planning import Planner
 
 T = TypeVar("T")
 log = logging.getLogger("pgqueue.worker")
 
-#: The hot statements have one right plan each: index lookups in the order of the batch. Statistics
-#: of a table that swings between nothing and millions of rows must not talk the planner into
-#: another. Set once per connection, or once per transaction where a pooler lends the connection.
-PLANNING = {
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "enable_bitmapscan": "off",
-    "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
-    "statement_timeout": "60s",  # longer than that, a statement of ours is stuck, not slow
-}
 #: An outage is not news more often than this, in seconds.
 QUIET = 10.0
 
@@ -44,22 +32,25 @@ class Disconnected(psycopg.OperationalError):
 
 
 class Session:
-    """A connection, and the wire over which its queries go."""
+    """A connection, the wire over which its queries go, and what they are planned under."""
 
     def __init__(self, connection: AsyncConnection, schema: str, *, pooled: bool) -> None:
         self.connection = connection
         self._wire = Wire(connection, schema)
-        # For each transaction anew: the session is somebody else's next.
-        self._first = [operations.plan(PLANNING, in_transaction=True)] if pooled else []
+        self._planner = Planner(pooled=pooled)
 
     async def run(self, queries: Sequence[Query[Any]]) -> list[Any]:
         """Run queries in one round trip; return what each one read."""
-        results = await self._wire.arun([*self._first, *queries])
-        return results[len(self._first) :]
+        prepared = self._planner.prepare(queries)
+        return self._planner.answers(prepared, await self._wire.arun(prepared))
 
     async def run_one(self, query: Query[T]) -> T:
         """Run one query."""
         return cast(T, (await self.run([query]))[0])
+
+    def rolled_back(self) -> None:
+        """Note that a transaction was undone, and its settings with it."""
+        self._planner.forget()
 
 
 class Control:
@@ -114,7 +105,10 @@ class Control:
             connection = session.connection
             try:
                 yield session
-            except psycopg.Error as error:
+            except BaseException as error:
+                session.rolled_back()
+                if not isinstance(error, psycopg.Error):
+                    raise
                 # A server that has become read-only is not the one to write to any more.
                 read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
                 if not connection.closed and not read_only:
@@ -149,13 +143,10 @@ class Control:
             self.pooled = is_pooled(connection, await cursor.fetchone())
             if self.pooled:
                 connection.prepare_threshold = None
-            session = Session(connection, self.schema, pooled=self.pooled)
-            if not self.pooled:
-                await session.run_one(operations.plan(PLANNING, in_transaction=False))
         except BaseException:
             await connection.close()
             raise
-        return session
+        return Session(connection, self.schema, pooled=self.pooled)
 
 
 async def _nothing_to_mend(run: Runner) -> None:

@@ -65,8 +65,11 @@ create table pgqueue.jobs_live partition of pgqueue.jobs
         autovacuum_vacuum_cost_delay = 0,
         vacuum_truncate = off
     );
-create unique index jobs_live_id on pgqueue.jobs_live (id);
+
+-- The index of ids is made last. Where statistics say that the table is empty, a lookup by id costs
+-- the same by either index, and of two that cost the same the planner takes the newer.
 create index jobs_live_claim on pgqueue.jobs_live (queue, priority, run_at, id);
+create unique index jobs_live_id on pgqueue.jobs_live (id);
 alter table pgqueue.jobs_live
     alter column state        set default 'queued',
     alter column queue        set default 'default',

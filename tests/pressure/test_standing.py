@@ -59,10 +59,6 @@ def test_rows_that_are_not_due_cost_a_level_of_the_index_and_no_more(make_place,
     assert full["next_due"] <= empty["next_due"] + (LEVELS + 2) * len(PRIORITIES)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="with statistics of no live row the plan of finish reads the whole index of ids",
-)
 def test_a_queue_that_was_analyzed_when_it_was_empty_is_drained_as_cheaply(make_place):
     """Autovacuum looks once a minute, and as likely as not while the queue is empty."""
     ran_empty, new = make_place(), make_place()

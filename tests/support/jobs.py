@@ -15,7 +15,7 @@ from pgqueue.query import Query
 from pgqueue.rows import ClaimedJob, Finished, JobRow, Lane, NewJob, Released, Retried
 from pgqueue.transports.psycopg import execute
 from pgqueue.worker.claims import PRIORITIES
-from pgqueue.worker.control import PLANNING
+from pgqueue.worker.planning import settings
 from support.waiting import wait_for
 
 T = TypeVar("T")
@@ -29,8 +29,12 @@ class Jobs:
     def __init__(self, connection: psycopg.Connection, schema: str = "pgqueue") -> None:
         self.connection = connection
         self.schema = schema
+        self._as_worker = False
 
     def run(self, query: Query[T]) -> T:
+        if self._as_worker:
+            for name, value in settings(query.name).items():
+                self.connection.execute("select set_config(%s, %s, false)", [name, value])
         return execute(self.connection, query, self.schema)
 
     def value(self, text: str, *params: object) -> object:
@@ -41,9 +45,8 @@ class Jobs:
         return self.connection.transaction()
 
     def plan_as_worker(self) -> None:
-        """Use the planner's settings of a worker that is connected directly, without a pooler."""
-        for name, value in PLANNING.items():
-            self.connection.execute("select set_config(%s, %s, false)", [name, value])
+        """Plan each query as a worker does that is connected directly, without a pooler."""
+        self._as_worker = True
 
     # ── a client's part ──
 
