@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.loop import BATCH, finished, register
 from benchmarks.results import Verdict
-from benchmarks.setting import Setting, ask, connected, plan_as_worker
+from benchmarks.setting import Setting, ask, connected
 from benchmarks.tasks import APP, app, noop
 from pgqueue import operations
 from pgqueue.bench import worker
@@ -25,6 +25,7 @@ from pgqueue.statements import statement
 from pgqueue.worker import frames
 from pgqueue.worker.claims import Cursors
 from pgqueue.worker.executor import Executor
+from pgqueue.worker.planning import Planner
 
 JOBS, SINGLE = 60_000, 5_000
 
@@ -36,7 +37,6 @@ def measure(setting: Setting) -> dict[str, Any]:
         setting.say("statements")
         result: dict[str, Any] = {"jobs": jobs, "batch": BATCH}
         with connected(place, "pgqueue bare") as bare:
-            plan_as_worker(bare.connection)
             result["enqueue, one by one"] = _enqueue(place, bare, single)
             place.empty()
             result["insert, in bulk"] = _part(place, lambda: bare.fill(jobs), jobs)
@@ -75,7 +75,9 @@ def _part(place: Scratch, act: Callable[[], object], jobs: int) -> dict[str, Any
     }
 
 
-def _run(place: Scratch, query: Query[Any]) -> Any:
+def _run(place: Scratch, query: Query[Any], planner: Planner | None = None) -> Any:
+    for each in planner.prepare([query])[:-1] if planner else ():
+        _run(place, each)
     cursor = place.connection.execute(
         statement(query.name, place.schema), query.params, prepare=True
     )
@@ -92,17 +94,18 @@ def _enqueue(place: Scratch, bare: Scratch, jobs: int) -> dict[str, Any]:
 
 def _claim(bare: Scratch, claimed: list[ClaimedJob], jobs: int) -> None:
     owner = bare.run(register(["default"], [noop.name]))
-    cursors = Cursors(["default"])
+    cursors, planner = Cursors(["default"]), Planner(pooled=False)
     while len(claimed) < jobs:
         lanes = cursors.lanes(sweep=False)
-        found = _run(bare, operations.claim(owner, lanes, [noop.name], BATCH))
+        found = _run(bare, operations.claim(owner, lanes, [noop.name], BATCH), planner)
         cursors.advance(found)
         claimed += found
 
 
 def _finish(bare: Scratch, claimed: Sequence[ClaimedJob]) -> None:
+    planner = Planner(pooled=False)
     for start in range(0, len(claimed), BATCH):
-        _run(bare, operations.finish(sorted(finished(claimed[start : start + BATCH]))))
+        _run(bare, operations.finish(sorted(finished(claimed[start : start + BATCH]))), planner)
 
 
 def _pipe(jobs: Sequence[ClaimedJob]) -> dict[str, Any]:
