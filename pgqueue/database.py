@@ -132,7 +132,7 @@ class Pools:
             # The server went away while the connection lay in the pool, maybe others with it.
             # Every operation can be done twice: an enqueue is known by its id.
             pool.check()
-            query = query.again or query
+            query = query.again() if query.again else query
         raise AssertionError
 
     async def arun(self, query: Query[T]) -> T:
@@ -149,7 +149,7 @@ class Pools:
             finally:
                 await pool.putconn(own)
             await pool.check()
-            query = query.again or query
+            query = query.again() if query.again else query
         raise AssertionError
 
     @contextmanager

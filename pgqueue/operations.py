@@ -38,8 +38,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def enqueue(job: NewJob) -> Query[bool]:
     """Insert a job; False if its id is one that the caller chose, and is taken."""
-    again = enqueue_chosen(job)
-    return again if job.chosen else Query("enqueue", again.params, bool, again)
+    if job.chosen:
+        return enqueue_chosen(job)
+    params = job._asdict()
+    del params["chosen"]
+    return Query("enqueue", params, bool, lambda: enqueue_chosen(job))
 
 
 def enqueue_chosen(job: NewJob) -> Query[bool]:
@@ -71,7 +74,7 @@ def enqueue_many(jobs: Iterable[NewJob], *, wake: bool) -> Query[set[str]]:
     }
     query = Query("enqueue_many", params, _ids)
     chosen = plain_array(True for _ in jobs)  # so that the history is asked, which may have them
-    return replace(query, again=replace(query, params={**params, "chosen": chosen}))
+    return replace(query, again=lambda: replace(query, params={**params, "chosen": chosen}))
 
 
 def copy_jobs(jobs: Iterable[NewJob], now: datetime) -> Copy:

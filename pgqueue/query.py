@@ -24,8 +24,8 @@ class Query(Generic[R_co]):
     name: str
     params: Mapping[str, Any]
     read: Callable[[Sequence[Row]], R_co]
-    #: What to run instead if this may have been done already, and its answer lost.
-    again: Query[R_co] | None = None
+    #: Makes what to run instead if this may have been done already, and its answer lost.
+    again: Callable[[], Query[R_co]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

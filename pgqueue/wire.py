@@ -11,7 +11,7 @@ import asyncio
 import select
 from collections.abc import Generator, Sequence
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import psycopg
 from psycopg import pq
@@ -44,12 +44,12 @@ class Wire:
         self._prepares = connection.prepare_threshold is not None
         self._prepared: set[str] = set()
         self._transformer = Transformer(connection)
+        self._poll = select.poll()
 
     def run(self, query: Query[T]) -> T:
         """Run a query in one round trip."""
         exchange = self._exchange([query])
-        socket = self._pgconn.socket
-        poll = select.poll()
+        socket, poll = self._pgconn.socket, self._poll
         try:
             while True:
                 poll.register(socket, _SENDING if next(exchange) else select.POLLIN)
@@ -93,19 +93,24 @@ class Wire:
     def _send(self, queries: Sequence[Query[Any]]) -> list[str]:
         """Send the queries, after what prepares them; return the names of what was prepared."""
         pgconn = self._pgconn
-        unprepared = []
-        if self._prepares:
-            names = dict.fromkeys(query.name for query in queries)
-            unprepared = [name for name in names if name not in self._prepared]
-            for name in unprepared:
-                pgconn.send_prepare(_PREPARED + name.encode(), _numbered(name, self._schema)[0])
+        unprepared: list[str] = []
         for query in queries:
-            text, parameters = _numbered(query.name, self._schema)
-            values = [_bytes(query.params[each]) for each in parameters]
+            name = query.name
+            if self._prepares and name not in self._prepared and name not in unprepared:
+                unprepared.append(name)
+        for name in unprepared:
+            form = _numbered(name, self._schema)
+            pgconn.send_prepare(form.name, form.text)
+        for query in queries:
+            form, params = _numbered(query.name, self._schema), query.params
+            values = [
+                value.encode() if type(value := params[each]) is str else _bytes(value)
+                for each in form.parameters
+            ]
             if self._prepares:
-                pgconn.send_query_prepared(_PREPARED + query.name.encode(), values)
+                pgconn.send_query_prepared(form.name, values)
             else:
-                pgconn.send_query_params(text, values)
+                pgconn.send_query_params(form.text, values)
         pgconn.pipeline_sync()
         return unprepared
 
@@ -130,7 +135,6 @@ class Wire:
         return self._transformer.load_rows(0, answer.ntuples, tuple)
 
 
-_PREPARED = b"pgqueue_"
 _FAILURES = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
 _SENDING = select.POLLIN | select.POLLOUT
 
@@ -155,13 +159,21 @@ async def _ready(socket: int, *, sending: bool) -> None:
             loop.remove_writer(socket)
 
 
+class _Numbered(NamedTuple):
+    name: bytes
+    text: bytes
+    parameters: tuple[str, ...]
+
+
 @cache
-def _numbered(name: str, schema: str) -> tuple[bytes, tuple[str, ...]]:
+def _numbered(name: str, schema: str) -> _Numbered:
     # Without a cast to text before our own: the server knows a parameter's type by that.
-    text, names = texts.renumbered(statement(name, schema), cast="")
-    return text.encode(), names
+    text, parameters = texts.renumbered(statement(name, schema), cast="")
+    return _Numbered(f"pgqueue_{name}".encode(), text.encode(), parameters)
 
 
 def _bytes(value: object) -> bytes | None:
+    if value is None:
+        return None
     text = texts.text(value)
     return None if text is None else text.encode()

@@ -79,7 +79,7 @@ def test_a_batch_whose_answer_was_lost_can_be_sent_again_even_after_its_jobs_hav
     query = operations.enqueue_many(batch, wake=True)
     jobs.run(query)
     assert len(jobs.finish(*jobs.claim(worker, limit=2))) == 2
-    assert jobs.run(query.again) == set()
+    assert jobs.run(query.again()) == set()
     assert ids(jobs) == [job.id for job in batch]
 
 
