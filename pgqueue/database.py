@@ -16,8 +16,8 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.datetime import TimestamptzLoader
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+from pgqueue.pools import AsyncOwn, AsyncPool, Own, Pool
 from pgqueue.query import Query, Row
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
 from pgqueue.transports.explain import explained
@@ -87,18 +87,6 @@ def is_pooled(connection: SyncConnection | AsyncConnection, who: Row | None) -> 
     return who is not None and who[0] != connection.info.backend_pid
 
 
-class Own(psycopg.Connection[Any]):
-    """A connection of a pool of ours."""
-
-    wire: Wire
-
-
-class AsyncOwn(psycopg.AsyncConnection[Any]):
-    """An async connection of a pool of ours."""
-
-    wire: Wire
-
-
 class Pools:
     """The connections of one application: one pool for threads, one per event loop.
 
@@ -110,11 +98,14 @@ class Pools:
         self.schema = checked_schema(schema)
         self.max_size = max_size
         self._lock = threading.Lock()
-        self._pool: ConnectionPool[Own] | None = None
+        self._pool: Pool | None = None
         self._pid = os.getpid()
-        self._async_pools: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, AsyncConnectionPool[AsyncOwn]
-        ] = weakref.WeakKeyDictionary()
+        self._async_pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncPool] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._opening: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            weakref.WeakKeyDictionary()
+        )
 
     def run(self, query: Query[T]) -> T:
         """Run a query by itself on a connection of the pool."""
@@ -165,7 +156,7 @@ class Pools:
         async with pool.connection() as connection, connection.transaction():
             yield connection
 
-    def pool(self) -> ConnectionPool[Own]:
+    def pool(self) -> Pool:
         """Return the pool for threads, opened."""
         with self._lock:
             if self._pool is None or self._pid != os.getpid():
@@ -173,9 +164,8 @@ class Pools:
                 # A pool would try for half a minute and then not say why.
                 psycopg.connect(connection_string(self.dsn)).close()
                 # autocommit: one enqueue is one round trip, not three.
-                self._pool = ConnectionPool(
+                self._pool = Pool(
                     connection_string(self.dsn),
-                    connection_class=Own,
                     kwargs={"autocommit": True},
                     min_size=0,
                     max_size=self.max_size,
@@ -186,15 +176,17 @@ class Pools:
                 atexit.register(self._pool.close)
             return self._pool
 
-    async def async_pool(self) -> AsyncConnectionPool[AsyncOwn]:
+    async def async_pool(self) -> AsyncPool:
         """Return the pool of the running event loop, opened."""
         loop = asyncio.get_running_loop()
-        pool = self._async_pools.get(loop)
-        if pool is None:
+        if pool := self._async_pools.get(loop):
+            return pool
+        async with self._opening.setdefault(loop, asyncio.Lock()):
+            if pool := self._async_pools.get(loop):
+                return pool
             await (await psycopg.AsyncConnection.connect(connection_string(self.dsn))).close()
-            pool = AsyncConnectionPool(
+            pool = AsyncPool(
                 connection_string(self.dsn),
-                connection_class=AsyncOwn,
                 kwargs={"autocommit": True},
                 min_size=0,
                 max_size=self.max_size,
@@ -202,9 +194,9 @@ class Pools:
                 open=False,
                 name="pgqueue",
             )
-            self._async_pools[loop] = pool
             await pool.open()
-        return pool
+            self._async_pools[loop] = pool
+            return pool
 
     def _settle(self, connection: Own) -> None:
         settle(connection)

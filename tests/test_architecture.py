@@ -27,7 +27,7 @@ HOUSE = """
     app
     client
     canvas schedules bulk task running signature result options waiting
-    operations database migrate embedded programs wire transports
+    operations database pools migrate embedded programs wire transports
     query statements binding copying
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
@@ -42,6 +42,7 @@ TALKERS = {
         "migrate",
         "embedded",
         "waiting",
+        "pools",
         "wire",
         "cli",
         "contrib",

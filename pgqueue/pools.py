@@ -1,0 +1,144 @@
+"""psycopg's pools, with the connection that came back last kept at hand.
+
+A pool counts, times and keeps order among those who wait: that is more than an enqueue costs the
+client besides. Most of the time nobody waits, and the same thread soon comes again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from pgqueue.wire import Wire
+
+#: After so many seconds a connection goes back all the same: the pool may find it too old.
+AT_HAND = 60.0
+
+
+class Own(psycopg.Connection[Any]):
+    """A connection of a pool of ours."""
+
+    wire: Wire
+    lent_at: float
+
+
+class AsyncOwn(psycopg.AsyncConnection[Any]):
+    """An async connection of a pool of ours."""
+
+    wire: Wire
+    lent_at: float
+
+
+class Pool(ConnectionPool[Own]):
+    """A pool for threads."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._at_hand: deque[Own] = deque()
+        self._asking = 0
+        self._asking_lock = threading.Lock()
+        super().__init__(*args, connection_class=Own, **kwargs)
+
+    def getconn(self, timeout: float | None = None) -> Own:
+        """Return a connection; the one at hand, if there is one."""
+        try:
+            return self._at_hand.pop()
+        except IndexError:
+            pass
+        with self._asking_lock:
+            self._asking += 1  # from here on nothing is kept at hand: it would be waited for
+        try:
+            return self._at_hand.pop() if self._at_hand else self._lent(timeout)
+        except IndexError:
+            return self._lent(timeout)
+        finally:
+            with self._asking_lock:
+                self._asking -= 1
+
+    def putconn(self, conn: Own) -> None:
+        """Take a connection back; keep it at hand, if nobody asks for one."""
+        if self._is_asked() or self._at_hand or not _can_stay(conn):
+            super().putconn(conn)
+            return
+        self._at_hand.append(conn)
+        if self._is_asked():  # since this moment
+            self._give_up_hand()
+
+    def _is_asked(self) -> bool:
+        return self._asking > 0
+
+    def check(self) -> None:
+        """Replace the connections that are broken."""
+        self._give_up_hand()
+        super().check()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Close the pool."""
+        self._give_up_hand()
+        super().close(timeout)
+
+    def _lent(self, timeout: float | None) -> Own:
+        connection = super().getconn(timeout)
+        connection.lent_at = time.monotonic()
+        return connection
+
+    def _give_up_hand(self) -> None:
+        while self._at_hand:
+            try:
+                super().putconn(self._at_hand.pop())
+            except IndexError:  # somebody has just taken it
+                return
+
+
+class AsyncPool(AsyncConnectionPool[AsyncOwn]):
+    """A pool for one event loop."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._at_hand: deque[AsyncOwn] = deque()
+        self._asking = 0
+        super().__init__(*args, connection_class=AsyncOwn, **kwargs)
+
+    async def getconn(self, timeout: float | None = None) -> AsyncOwn:  # noqa: ASYNC109 (its base's)
+        """Return a connection; the one at hand, if there is one."""
+        if self._at_hand:
+            return self._at_hand.pop()
+        self._asking += 1
+        try:
+            connection = await super().getconn(timeout)
+        finally:
+            self._asking -= 1
+        connection.lent_at = time.monotonic()
+        return connection
+
+    async def putconn(self, conn: AsyncOwn) -> None:
+        """Take a connection back; keep it at hand, if nobody asks for one."""
+        if not self._asking and not self._at_hand and _can_stay(conn):
+            self._at_hand.append(conn)
+        else:
+            await super().putconn(conn)
+
+    async def check(self) -> None:
+        """Replace the connections that are broken."""
+        await self._give_up_hand()
+        await super().check()
+
+    async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 (the same)
+        """Close the pool."""
+        await self._give_up_hand()
+        await super().close(timeout)
+
+    async def _give_up_hand(self) -> None:
+        while self._at_hand:
+            await super().putconn(self._at_hand.pop())
+
+
+def _can_stay(connection: Own | AsyncOwn) -> bool:
+    return (
+        connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+        and time.monotonic() - connection.lent_at < AT_HAND
+    )
