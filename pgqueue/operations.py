@@ -168,10 +168,33 @@ def register(worker: Mapping[str, Any], lease: float) -> Query[int]:
     return Query("register", {**worker, **arrays, "lease": lease}, _value)
 
 
-def heartbeat(worker_id: int, lease: float, stats: str, active: str) -> Query[bool]:
+def heartbeat(
+    worker_id: int, lease: float, stats: str, active: str, *, has_lifeline: bool = False
+) -> Query[bool]:
     """Renew a worker's lease; False if it has been declared stopped."""
-    params = {"worker_id": worker_id, "lease": lease, "stats": stats, "active": active}
+    params = {
+        "worker_id": worker_id,
+        "lease": lease,
+        "stats": stats,
+        "active": active,
+        "has_lifeline": has_lifeline,
+    }
     return Query("heartbeat", params, bool)
+
+
+def hold_lifeline(worker_id: int) -> Query[bool]:
+    """Take a worker's lifeline for this session; False if it is being looked at."""
+    return Query("hold_lifeline", {"worker_id": worker_id}, _value)
+
+
+def watch(watcher: int, grace: float | None) -> Query[tuple[bool, list[str]]]:
+    """Shorten the lease of workers that let go of their lifeline to `grace` seconds; None: do not.
+
+    Returns whether any lease is over, and the names of those that have let go.
+    """
+    return Query(
+        "watch", {"watcher": watcher, "grace": grace}, lambda rows: (rows[0][0], rows[0][1])
+    )
 
 
 def reconcile(worker_id: int, known: Iterable[str]) -> Query[set[str]]:

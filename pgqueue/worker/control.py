@@ -71,12 +71,18 @@ class Control:
         self._application_name = application_name
         self._lock = asyncio.Lock()
         self._session: Session | None = None
+        self._connected_at = math.inf
         #: Called with every new connection before anything else uses it.
         self.on_reconnect: Callable[[Runner], Awaitable[None]] = _nothing_to_mend
         #: Whether a pooler lends the server's connections, so that sessions mean nothing.
         self.pooled = False
         #: How often `run_all` has waited for the server.
         self.round_trips = 0
+
+    @property
+    def age(self) -> float:
+        """For how many seconds the connection has been there."""
+        return asyncio.get_running_loop().time() - self._connected_at
 
     async def connect(self) -> None:
         """Connect once; raises psycopg's error if that fails."""
@@ -150,6 +156,7 @@ class Control:
             if self.pooled:
                 connection.prepare_threshold = None
             session = Session(connection, self.schema, pooled=self.pooled)
+            self._connected_at = asyncio.get_running_loop().time()
             if not self.pooled:
                 await session.run_one(operations.plan(PLANNING, in_transaction=False))
         except BaseException:

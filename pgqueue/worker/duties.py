@@ -62,8 +62,9 @@ async def prune(run: Runner) -> None:
     await run(operations.prune_workers())
 
 
+#: Done when somebody is overdue, see `watching`.
+RESCUE = Duty("rescue", 0.0, rescue)
 DUTIES = (
-    Duty("rescue", 5.0, rescue),
     Duty("partitions", 3600.0, keep_partitions),
     Duty("prune", 600.0, prune),
 )

@@ -35,6 +35,8 @@ class Liveness:
         self._journal = journal
         self._row: dict[str, Any] = {}
         self.worker_id = 0
+        #: Whether this session holds the worker's lifeline.
+        self._holds = False
         #: Set to have a heartbeat now.
         self.now = asyncio.Event()
 
@@ -70,6 +72,7 @@ class Liveness:
 
     async def mend(self, run: Runner) -> None:
         """Put right what a broken connection may have left: claims whose answer was lost."""
+        self._holds = False  # it went with the session
         await self._beat(run)
         lost = await run(operations.reconcile(self.worker_id, self._crew.known_ids()))
         if lost:
@@ -79,7 +82,10 @@ class Liveness:
         trips = {"round_trips": self._control.round_trips}
         stats = json.dumps({**self._journal.counts(), **trips, "pids": self._crew.pids()})
         active = self._crew.active(asyncio.get_running_loop().time())
-        if not await run(operations.heartbeat(self.worker_id, LEASE, stats, active)):
+        if not self._holds and not self._control.pooled:
+            self._holds = await run(operations.hold_lifeline(self.worker_id))
+        beat = operations.heartbeat(self.worker_id, LEASE, stats, active, has_lifeline=self._holds)
+        if not await run(beat):
             log.error(
                 "worker id %d let its lease of %g s go by: its jobs run elsewhere, its own "
                 "outcomes of them are refused; registering anew",
@@ -87,3 +93,5 @@ class Liveness:
                 LEASE,
             )
             self.worker_id = await run(operations.register(self._row, LEASE))
+            self._holds = False
+            self.now.set()
