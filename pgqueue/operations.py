@@ -27,6 +27,7 @@ from pgqueue.rows import (
     Retried,
     ServerFacts,
     VacuumHolder,
+    Watch,
     WorkerRow,
 )
 
@@ -169,7 +170,7 @@ def register(worker: Mapping[str, Any], lease: float) -> Query[int]:
 
 
 def heartbeat(
-    worker_id: int, lease: float, stats: str, active: str, *, has_lifeline: bool = False
+    worker_id: int, lease: float, stats: str, active: str, *, lifeline: str | None = None
 ) -> Query[bool]:
     """Renew a worker's lease; False if it has been declared stopped."""
     params = {
@@ -177,24 +178,19 @@ def heartbeat(
         "lease": lease,
         "stats": stats,
         "active": active,
-        "has_lifeline": has_lifeline,
+        "lifeline": lifeline,
     }
     return Query("heartbeat", params, bool)
 
 
-def hold_lifeline(worker_id: int) -> Query[bool]:
-    """Take a worker's lifeline for this session; False if it is being looked at."""
+def hold_lifeline(worker_id: int) -> Query[str | None]:
+    """Take a worker's lifeline for this session; returns in which life of the server, or None."""
     return Query("hold_lifeline", {"worker_id": worker_id}, _value)
 
 
-def watch(watcher: int, grace: float | None) -> Query[tuple[bool, list[str]]]:
-    """Shorten the lease of workers that let go of their lifeline to `grace` seconds; None: do not.
-
-    Returns whether any lease is over, and the names of those that have let go.
-    """
-    return Query(
-        "watch", {"watcher": watcher, "grace": grace}, lambda rows: (rows[0][0], rows[0][1])
-    )
+def watch(watcher: int, grace: float) -> Query[Watch]:
+    """Leave workers that let go of their lifeline `grace` seconds; returns what there is to do."""
+    return Query("watch", {"watcher": watcher, "grace": grace}, lambda rows: Watch(*rows[0]))
 
 
 def reconcile(worker_id: int, known: Iterable[str]) -> Query[set[str]]:
@@ -202,9 +198,9 @@ def reconcile(worker_id: int, known: Iterable[str]) -> Query[set[str]]:
     return Query("reconcile", {"worker_id": worker_id, "ids": plain_array(known)}, _ids)
 
 
-def lost() -> Query[list[Lost]]:
-    """Declare workers stopped whose lease is over; returns the jobs that they still ran."""
-    return Query("lost", {}, lambda rows: [Lost(*row) for row in rows])
+def lost(watcher: int = 0) -> Query[list[Lost]]:
+    """Declare other workers stopped whose lease is over; returns the jobs that they still ran."""
+    return Query("lost", {"watcher": watcher}, lambda rows: [Lost(*row) for row in rows])
 
 
 def stop(worker_id: int) -> Query[None]:

@@ -32,6 +32,8 @@ PLANNING = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
     "statement_timeout": "60s",  # longer than that, a statement of ours is stuck, not slow
+    # One that freezes in the middle of a rescue must not hold up everybody's for as long.
+    "idle_in_transaction_session_timeout": "10s",
 }
 #: An outage is not news more often than this, in seconds.
 QUIET = 10.0
@@ -71,18 +73,12 @@ class Control:
         self._application_name = application_name
         self._lock = asyncio.Lock()
         self._session: Session | None = None
-        self._connected_at = math.inf
-        #: Called with every new connection before anything else uses it.
+        #: Called in a transaction of every new connection before anything else uses it.
         self.on_reconnect: Callable[[Runner], Awaitable[None]] = _nothing_to_mend
         #: Whether a pooler lends the server's connections, so that sessions mean nothing.
         self.pooled = False
         #: How often `run_all` has waited for the server.
         self.round_trips = 0
-
-    @property
-    def age(self) -> float:
-        """For how many seconds the connection has been there."""
-        return asyncio.get_running_loop().time() - self._connected_at
 
     async def connect(self) -> None:
         """Connect once; raises psycopg's error if that fails."""
@@ -97,7 +93,8 @@ class Control:
 
     async def run(self, query: Query[T]) -> T:
         """Run one query in a transaction of its own."""
-        return cast(T, (await self.run_all([query]))[0])
+        async with self._use() as session:
+            return await session.run_one(query)
 
     async def run_all(self, queries: Sequence[Query[Any]]) -> list[Any]:
         """Run queries in one round trip and one transaction; return what each one read."""
@@ -135,8 +132,13 @@ class Control:
         while True:
             try:
                 session = await self._open()
-                await self.on_reconnect(session.run_one)
-            except psycopg.OperationalError as error:
+                try:
+                    async with session.connection.transaction():
+                        await self.on_reconnect(session.run_one)
+                except BaseException:
+                    await session.connection.close()
+                    raise
+            except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
                 now = asyncio.get_running_loop().time()
                 if now - said_at >= QUIET:
                     said_at = now
@@ -156,7 +158,6 @@ class Control:
             if self.pooled:
                 connection.prepare_threshold = None
             session = Session(connection, self.schema, pooled=self.pooled)
-            self._connected_at = asyncio.get_running_loop().time()
             if not self.pooled:
                 await session.run_one(operations.plan(PLANNING, in_transaction=False))
         except BaseException:

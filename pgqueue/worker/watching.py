@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from typing import NoReturn
 
 import psycopg
@@ -18,25 +19,36 @@ log = logging.getLogger("pgqueue.worker")
 INTERVAL = 0.5
 #: What a worker that let go of its lifeline has left: time to connect again and say that it lives.
 GRACE = 1.5
-#: A watcher whose own session is younger knows too little: the server may have been started anew,
-#: or another promoted, and the others are about to connect again, as the watcher just did.
-SETTLED = 5.0
+#: From so many workers on each looks less often, but no less than so much: a look costs as much
+#: as there are workers, and all together are to look no more often.
+CROWD, SELDOM = 8, 10
+#: After an error that will not pass by itself.
+STEP_BACK = 10.0
 
 
 async def watch(control: Control, liveness: Liveness) -> NoReturn:
     """Rescue the jobs of workers that died, for ever."""
+    living = 1
     while True:
-        await asyncio.sleep(INTERVAL)
+        await asyncio.sleep(pause(living) * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
         try:
-            grace = GRACE if control.age > SETTLED else None
-            overdue, falling = await control.run(operations.watch(liveness.worker_id, grace))
-            for name in falling:
-                log.warning(
-                    "worker %s let go of its lifeline: it has %g s to come back", name, GRACE
-                )
-            if overdue:
-                await duties.perform(duties.RESCUE, control)
+            found = await control.run(operations.watch(liveness.worker_id, GRACE))
+            living = found.living
+            for name in found.fallen:
+                log.warning("worker %s lost its session: it has %g s to come back", name, GRACE)
+            if found.overdue:
+                await duties.perform(duties.rescue(liveness.worker_id), control)
         except psycopg.OperationalError as error:
             log.debug("watching goes on later: %s", first_line(error))
         except psycopg.Error as error:
             log.warning("watching: %s", first_line(error))
+            await asyncio.sleep(STEP_BACK)
+
+
+def pause(living: int) -> float:
+    """Return the seconds between two looks, given how many workers live.
+
+    >>> pause(2), pause(16), pause(1000)
+    (0.5, 1.0, 5.0)
+    """
+    return INTERVAL * min(max(1.0, living / CROWD), SELDOM)
