@@ -193,9 +193,15 @@ def watch(watcher: int, grace: float) -> Query[Watch]:
     return Query("watch", {"watcher": watcher, "grace": grace}, lambda rows: Watch(*rows[0]))
 
 
-def reconcile(worker_id: int, known: Iterable[str]) -> Query[set[str]]:
-    """Release the jobs that a worker is said to run and does not know."""
-    return Query("reconcile", {"worker_id": worker_id, "ids": plain_array(known)}, _ids)
+def reconcile(worker_id: int, known: Iterable[tuple[str, int]]) -> Query[set[str]]:
+    """Release the jobs that a worker is said to run under claims that it does not know."""
+    pairs = sorted(known)
+    params = {
+        "worker_id": worker_id,
+        "ids": plain_array(id_ for id_, _ in pairs),
+        "claims": plain_array(claim for _, claim in pairs),
+    }
+    return Query("reconcile", params, _ids)
 
 
 def lost(watcher: int = 0) -> Query[list[Lost]]:

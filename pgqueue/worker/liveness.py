@@ -74,7 +74,7 @@ class Liveness:
         """Put right what a broken connection may have left: claims whose answer was lost."""
         self._lifeline = None  # it went with the session
         await self._beat(run)
-        lost = await run(operations.reconcile(self.worker_id, self._crew.known_ids()))
+        lost = await run(operations.reconcile(self.worker_id, self._crew.known_claims()))
         if lost:
             await run(operations.cancel_requested(lost))
             log.info("%d jobs were claimed into a broken connection and are released", len(lost))

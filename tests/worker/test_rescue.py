@@ -168,15 +168,25 @@ def test_a_task_that_hogs_the_interpreter_for_two_leases_is_not_rescued(start_wo
 
 
 @pytest.fixture
-def taken_over(jobs, until):
-    """Waits until the lease is over and takes a job over, as another worker would."""
+def rescued(jobs, until):
+    """Waits until the lease is over and queues a job again, as another worker would."""
 
-    def take_over(result):
+    def rescue(result):
         expired = "select expires_at < pgqueue.now() from pgqueue.workers where id = %s"
         until(lambda: jobs.value(expired, result.job().worker_id), "the lease to be over")
         with jobs.transaction():
             lost = jobs.run(operations.lost())
             assert jobs.run(operations.crash(lost, "lost", 3)) == {result.id: "queued"}
+
+    return rescue
+
+
+@pytest.fixture
+def taken_over(jobs, rescued):
+    """Has a job rescued; returns what claims it, as another worker."""
+
+    def take_over(result):
+        rescued(result)
         other = jobs.register("other", lease=1e6)
         return lambda: jobs.claim(other, tasks=["hold"])[0]
 
@@ -241,6 +251,23 @@ def test_a_frozen_worker_comes_too_late_and_goes_on(
     held.free()
     assert worker.stop() == 0
     worker.logged("has stopped: .*1 stale")
+
+
+def test_a_job_that_its_frozen_worker_claims_anew_ends_once_though_it_runs_twice(
+    start_worker, send, lock, until, waiting, rescued
+):
+    worker = start_worker(*SMALL, patches=SHORT_LEASE).ready()
+    held = lock(1)
+    result = send("hold", 1)
+    until(lambda: waiting() == 1, "the task to begin")
+    worker.signal(signal.SIGSTOP)
+    rescued(result)
+    worker.signal(signal.SIGCONT)
+    until(lambda: waiting() == 2, "the second run beside the first")
+    held.free()
+    assert result.get(WAIT) == 1
+    assert (result.job().claim, result.job().crashes) == (2, 1)
+    worker.logged("1 outcomes were refused")
 
 
 def test_when_all_of_a_worker_freezes_its_jobs_run_elsewhere_and_it_recovers(
