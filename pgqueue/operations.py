@@ -28,6 +28,7 @@ from pgqueue.rows import (
     Retried,
     ServerFacts,
     VacuumHolder,
+    Watch,
     WorkerRow,
 )
 
@@ -182,20 +183,44 @@ def register(worker: Mapping[str, Any], lease: float) -> Query[int]:
     return Query("register", {**worker, **arrays, "lease": lease}, _value)
 
 
-def heartbeat(worker_id: int, lease: float, stats: str, active: str) -> Query[bool]:
+def heartbeat(
+    worker_id: int, lease: float, stats: str, active: str, *, lifeline: str | None = None
+) -> Query[bool]:
     """Renew a worker's lease; False if it has been declared stopped."""
-    params = {"worker_id": worker_id, "lease": lease, "stats": stats, "active": active}
+    params = {
+        "worker_id": worker_id,
+        "lease": lease,
+        "stats": stats,
+        "active": active,
+        "lifeline": lifeline,
+    }
     return Query("heartbeat", params, bool)
 
 
-def reconcile(worker_id: int, known: Iterable[str]) -> Query[set[str]]:
-    """Release the jobs that a worker is said to run and does not know."""
-    return Query("reconcile", {"worker_id": worker_id, "ids": plain_array(known)}, _ids)
+def hold_lifeline(worker_id: int) -> Query[str | None]:
+    """Take a worker's lifeline for this session; returns in which life of the server, or None."""
+    return Query("hold_lifeline", {"worker_id": worker_id}, _value)
 
 
-def lost() -> Query[list[Lost]]:
-    """Declare workers stopped whose lease is over; returns the jobs that they still ran."""
-    return Query("lost", {}, lambda rows: [Lost(*row) for row in rows])
+def watch(watcher: int, grace: float) -> Query[Watch]:
+    """Leave workers that let go of their lifeline `grace` seconds; returns what there is to do."""
+    return Query("watch", {"watcher": watcher, "grace": grace}, lambda rows: Watch(*rows[0]))
+
+
+def reconcile(worker_id: int, known: Iterable[tuple[str, int]]) -> Query[set[str]]:
+    """Release the jobs that a worker is said to run under claims that it does not know."""
+    pairs = sorted(known)
+    params = {
+        "worker_id": worker_id,
+        "ids": plain_array(id_ for id_, _ in pairs),
+        "claims": plain_array(claim for _, claim in pairs),
+    }
+    return Query("reconcile", params, _ids)
+
+
+def lost(watcher: int = 0) -> Query[list[Lost]]:
+    """Declare other workers stopped whose lease is over; returns the jobs that they still ran."""
+    return Query("lost", {"watcher": watcher}, lambda rows: [Lost(*row) for row in rows])
 
 
 def stop(worker_id: int) -> Query[None]:

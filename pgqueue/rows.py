@@ -103,6 +103,17 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What a worker finds out about the others, and how many live, itself included."""
+
+    #: Whether anybody's lease is over.
+    overdue: bool
+    #: The names of those that have just let go of their lifeline.
+    fallen: list[str]
+    living: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobRow:
     """A job as it stands in the database; `args`, `kwargs`, `headers`, `result` are JSON texts."""
 

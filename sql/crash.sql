@@ -1,5 +1,6 @@
 -- running -> queued, or failed after the third time, for a batch of jobs whose process died.
 -- A crash is not the task's failure: it counts apart from attempts. Fenced by the claim number.
+-- Sleepers are woken: whoever crashed or was lost looks for no jobs now.
 with dead as materialized (
     select j.id, j.crashes + 1 as crashes
     from pgqueue.jobs_live j
@@ -16,7 +17,9 @@ with dead as materialized (
                                         j.started_at, pgqueue.now(), %(error)s::text, null)
     from dead d
     where j.id = d.id and d.crashes < %(max_crashes)s::integer
-    returning j.id, 'queued'::pgqueue.job_state as state
+    returning j.id, j.queue, 'queued'::pgqueue.job_state as state
+), called as (
+    select pgqueue.wake(q.queue, 'pgqueue.jobs') from (select distinct queue from again) q
 ), gone as (
     delete from pgqueue.jobs_live j
     using dead d
@@ -36,6 +39,6 @@ with dead as materialized (
 ), woken as (
     select pgqueue.wake('', 'pgqueue.results') where exists (select from finished)
 )
-select a.id::text, a.state::text from again a
+select a.id::text, a.state::text from again a cross join (select count(*) from called) c
 union all
 select f.id::text, f.state::text from finished f left join woken on true

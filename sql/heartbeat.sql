@@ -3,6 +3,7 @@
 update pgqueue.workers w
 set heartbeat_at = t.now,
     expires_at = t.now + make_interval(secs => %(lease)s::float8),
+    lifeline = %(lifeline)s::text,
     stats = %(stats)s::jsonb,
     active = %(active)s::jsonb
 from (select pgqueue.now() as now) t

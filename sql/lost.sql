@@ -1,14 +1,15 @@
 -- The workers whose lease is over are declared stopped; returned are the jobs that they still ran.
 --
--- By the lease alone, never by how long a job has been running. A worker that is claiming at this
--- instant holds its row and is passed over. One that was only frozen finds its row stopped, its
+-- By the lease alone, never by how long a job has been running. A worker never declares itself lost:
+-- it lives, and its next heartbeat says so. One that is claiming at this instant holds its row and
+-- is passed over. One that was only frozen finds its row stopped, its
 -- writes refused, and registers anew. The scan of jobs_live happens only when somebody died, and
 -- after the worker's row is locked: a claim that was committed since this statement began, which
 -- its own snapshot does not show, would else run under a stopped worker for ever.
 with dead as materialized (
     select w.id, w.name
     from pgqueue.workers w
-    where w.stopped_at is null and w.expires_at < pgqueue.now()
+    where w.stopped_at is null and w.expires_at < pgqueue.now() and w.id <> %(watcher)s::bigint
     for update skip locked
 ), stopped as (
     update pgqueue.workers w

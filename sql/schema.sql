@@ -246,6 +246,10 @@ CREATE FUNCTION pgqueue.gate(place text) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended(('pgqueue.gate:'::text || place), (0)::bigint);
 
+CREATE FUNCTION pgqueue.incarnation() RETURNS text
+    LANGUAGE sql STABLE
+    RETURN ((EXTRACT(epoch FROM pg_postmaster_start_time()) || ' '::text) || COALESCE(EXTRACT(epoch FROM pg_stat_get_bgwriter_stat_reset_time()), (0)::numeric));
+
 CREATE FUNCTION pgqueue.is_finished(job_id uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
     AS $$
@@ -254,6 +258,10 @@ begin
         select from pgqueue.jobs j
         where j.id = job_id and j.state in ('succeeded', 'failed', 'cancelled'));
 end $$;
+
+CREATE FUNCTION pgqueue.lifeline(worker bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hashtextextended(('pgqueue.worker:'::text || worker), (0)::bigint);
 
 CREATE FUNCTION pgqueue.now() RETURNS timestamp with time zone
     LANGUAGE sql PARALLEL SAFE
@@ -575,7 +583,8 @@ CREATE TABLE pgqueue.workers (
     expires_at timestamp with time zone NOT NULL,
     stopped_at timestamp with time zone,
     stats jsonb NOT NULL,
-    active jsonb NOT NULL
+    active jsonb NOT NULL,
+    lifeline text
 )
 WITH (fillfactor='50');
 
@@ -629,6 +638,8 @@ CREATE UNIQUE INDEX jobs_live_id ON pgqueue.jobs_live USING btree (id);
 CREATE INDEX jobs_succeeded_id ON ONLY pgqueue.jobs_succeeded USING btree (id);
 
 CREATE INDEX jobs_succeeded_default_id_idx ON pgqueue.jobs_succeeded_default USING btree (id);
+
+CREATE INDEX workers_living ON pgqueue.workers USING btree (id) WHERE (stopped_at IS NULL);
 
 ALTER INDEX pgqueue.jobs_cancelled_id ATTACH PARTITION pgqueue.jobs_cancelled_default_id_idx;
 

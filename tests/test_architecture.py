@@ -52,7 +52,10 @@ TALKERS = {
         "bench",
         "transports",
     ),
-    *(f"worker.{name}" for name in ("control", "liveness", "pump", "supervisor", "wakeup")),
+    *(
+        f"worker.{name}"
+        for name in ("control", "liveness", "pump", "supervisor", "wakeup", "watching")
+    ),
 }
 
 #: SQL that is not in a file of `sql/`, and why.

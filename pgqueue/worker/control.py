@@ -62,7 +62,7 @@ class Control:
         self._application_name = application_name
         self._lock = asyncio.Lock()
         self._session: Session | None = None
-        #: Called with every new connection before anything else uses it.
+        #: Called in a transaction of every new connection before anything else uses it.
         self.on_reconnect: Callable[[Runner], Awaitable[None]] = _nothing_to_mend
         #: Whether a pooler lends the server's connections, so that sessions mean nothing.
         self.pooled = False
@@ -82,7 +82,8 @@ class Control:
 
     async def run(self, query: Query[T]) -> T:
         """Run one query in a transaction of its own."""
-        return cast(T, (await self.run_all([query]))[0])
+        async with self._use() as session:
+            return await session.run_one(query)
 
     async def run_all(self, queries: Sequence[Query[Any]]) -> list[Any]:
         """Run queries in one round trip and one transaction; return what each one read."""
@@ -123,8 +124,13 @@ class Control:
         while True:
             try:
                 session = await self._open()
-                await self.on_reconnect(session.run_one)
-            except psycopg.OperationalError as error:
+                try:
+                    async with session.connection.transaction():
+                        await self.on_reconnect(session.run_one)
+                except BaseException:
+                    await session.connection.close()
+                    raise
+            except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
                 now = asyncio.get_running_loop().time()
                 if now - said_at >= QUIET:
                     said_at = now

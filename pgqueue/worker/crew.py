@@ -141,10 +141,10 @@ class Crew:
         batch.merge(self._batch)
         self._batch = batch
 
-    def known_ids(self) -> set[str]:
-        """Return the ids of the jobs that run or whose end is not written down yet."""
-        unwritten = self._batch.ids() | self._taken.ids()
-        return unwritten.union(*(child.jobs for child in self._children))
+    def known_claims(self) -> set[tuple[str, int]]:
+        """Return id and claim of the jobs that run or whose end is not written down yet."""
+        held = {(job.id, job.claim) for child in self._children for job, _ in child.jobs.values()}
+        return held | self._batch.claims() | self._taken.claims()
 
     def active(self, now: float) -> str:
         """Return what runs, as JSON for the worker's row."""
@@ -168,12 +168,16 @@ class Crew:
 
     def _on_outcomes(self, child: Child, records: list[Record]) -> None:
         for record in records:
-            held = child.jobs.pop(record[1], None)
+            held = child.jobs.get(record[1])
             if held is None:
                 continue  # it was given up a moment ago
             job = held[0]
-            if record[0] == frames.UNSTARTED and self._hand_over(child, job):
-                continue
+            # Else it is the end of an earlier claim, which was taken from this worker before it
+            # claimed the job anew: for the fence to refuse.
+            if int(record[2]) == job.claim:
+                del child.jobs[job.id]
+                if record[0] == frames.UNSTARTED and self._hand_over(child, job):
+                    continue
             self._batch.add(record)
             self._journal.ended(job, record)
         self.pace.add(len(records), child.heard_at)

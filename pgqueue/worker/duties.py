@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from pgqueue import operations
 from pgqueue.migrate import DAYS_AHEAD
@@ -35,9 +36,14 @@ async def perform(duty: Duty, control: Control) -> bool:
         return True
 
 
-async def rescue(run: Runner) -> None:
+def rescue(watcher: int) -> Duty:
+    """Return the duty to rescue the jobs of workers other than this one; see `watching`."""
+    return Duty("rescue", 0.0, partial(_rescue, watcher=watcher))
+
+
+async def _rescue(run: Runner, *, watcher: int) -> None:
     """Queue the jobs again whose worker has let its lease go by."""
-    lost = await run(operations.lost())
+    lost = await run(operations.lost(watcher))
     by_worker: dict[int, list[Lost]] = {}
     for job in lost:
         by_worker.setdefault(job.worker_id, []).append(job)
@@ -63,7 +69,6 @@ async def prune(run: Runner) -> None:
 
 
 DUTIES = (
-    Duty("rescue", 5.0, rescue),
     Duty("partitions", 3600.0, keep_partitions),
     Duty("prune", 600.0, prune),
 )

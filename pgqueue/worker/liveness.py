@@ -35,6 +35,8 @@ class Liveness:
         self._journal = journal
         self._row: dict[str, Any] = {}
         self.worker_id = 0
+        #: In which life of the server this session holds the worker's lifeline; None: it does not.
+        self._lifeline: str | None = None
         #: Set to have a heartbeat now.
         self.now = asyncio.Event()
 
@@ -70,16 +72,21 @@ class Liveness:
 
     async def mend(self, run: Runner) -> None:
         """Put right what a broken connection may have left: claims whose answer was lost."""
+        self._lifeline = None  # it went with the session
         await self._beat(run)
-        lost = await run(operations.reconcile(self.worker_id, self._crew.known_ids()))
+        lost = await run(operations.reconcile(self.worker_id, self._crew.known_claims()))
         if lost:
+            await run(operations.cancel_requested(lost))
             log.info("%d jobs were claimed into a broken connection and are released", len(lost))
 
     async def _beat(self, run: Runner) -> None:
         trips = {"round_trips": self._control.round_trips}
         stats = json.dumps({**self._journal.counts(), **trips, "pids": self._crew.pids()})
         active = self._crew.active(asyncio.get_running_loop().time())
-        if not await run(operations.heartbeat(self.worker_id, LEASE, stats, active)):
+        if not self._lifeline and not self._control.pooled:
+            self._lifeline = await run(operations.hold_lifeline(self.worker_id))
+        beat = operations.heartbeat(self.worker_id, LEASE, stats, active, lifeline=self._lifeline)
+        if not await run(beat):
             log.error(
                 "worker id %d let its lease of %g s go by: its jobs run elsewhere, its own "
                 "outcomes of them are refused; registering anew",
@@ -87,3 +94,5 @@ class Liveness:
                 LEASE,
             )
             self.worker_id = await run(operations.register(self._row, LEASE))
+            self._lifeline = None  # the one it holds is the old id's
+            self.now.set()

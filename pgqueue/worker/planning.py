@@ -22,6 +22,8 @@ COMMON = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
     "statement_timeout": "60s",  # longer than that, a statement of ours is stuck, not slow
+    # One that freezes in the middle of a rescue must not hold up everybody's for as long.
+    "idle_in_transaction_session_timeout": "10s",
 }
 IN_ORDER = {"enable_indexscan": "on", "enable_bitmapscan": "off"}
 BY_ID = {"enable_indexscan": "off", "enable_bitmapscan": "on"}

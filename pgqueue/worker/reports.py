@@ -60,6 +60,11 @@ class Batch:
         finished = {job.id for job in self.finished}
         return finished.union(self._going_back())
 
+    def claims(self) -> set[tuple[str, int]]:
+        """Return id and claim of all jobs in the batch."""
+        parts = (self.finished, self.retried, self.released, self._crashes())
+        return {(job.id, job.claim) for jobs in parts for job in jobs}
+
     def queries(self) -> list[Query[Any]]:
         """Return what writes the batch down, in order.
 

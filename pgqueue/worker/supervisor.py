@@ -7,7 +7,8 @@ Everything happens on one event loop:
     crew      hands jobs to children, gathers outcomes      (pipes)
     listener  hears that there is work                      (listen connection)
     liveness  renews the lease                              (control connection)
-    duties    rescue, partitions, retention                 (control connection)
+    watching  rescue of those that died                     (control connection)
+    duties    partitions, retention                         (control connection)
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from pgqueue.worker.pump import Pump
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shutdown import Shutdown
 from pgqueue.worker.wakeup import Listener
+from pgqueue.worker.watching import watch
 
 log = logging.getLogger("pgqueue.worker")
 
@@ -120,7 +122,7 @@ class Supervisor:
         )
         background = [listener.serve(), liveness.serve(), self.crew.serve(), self._summaries()]
         background += [_keep_doing(duty, control) for duty in duties.DUTIES]
-        background += [self._lose_patience()]
+        background += [watch(control, liveness), self._lose_patience()]
         await _until_done(pump.run(queues, tasks), background)
         await self._farewell(control, listener, liveness.worker_id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from playing import PageWorker
 
 from pgqueue import PgQueue, migrate, waiting
 from pgqueue.cli import checks
-from pgqueue.worker import claims, duties, liveness
+from pgqueue.worker import claims, duties, liveness, watching
 from pgqueue.worker.settings import WorkerOptions
 
 OPERATIONS = page("operations.md")
@@ -49,13 +50,17 @@ def test_every_line_of_doctor_is_explained():
 
 def test_the_bounds():
     text = OPERATIONS.section("What happens when")
-    sweep = next(duty.interval for duty in duties.DUTIES if duty.name == "rescue")
+    often, rarely = watching.pause(1), watching.pause(10**6)
+    verdict = watching.GRACE + 2 * often
     for bound in (
         f"a heartbeat every {liveness.HEARTBEAT:g} s",
         f"a lease of {liveness.LEASE:g} s",
-        f"a sweep for lost workers every {sweep:g} s",
+        f"a look at the other workers every {often:g} s",
+        f"more than {watching.CROWD}, but at least every {rarely:g} s",
         f"a look for jobs at least every {claims.POLL_LAST:g} s",
-        f"| {liveness.LEASE + sweep:g} s |",
+        f"gives it {watching.GRACE:g} s to come back",
+        f"{math.ceil(verdict * 1.2)} s |",
+        f"| {liveness.LEASE + rarely:g} s |",
     ):
         assert bound in text
     assert waiting.POLL_LAST == claims.POLL_LAST

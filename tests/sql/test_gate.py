@@ -203,6 +203,15 @@ def test_jobs_that_run_again_wake_the_workers_of_their_queues(jobs, worker, slee
     assert heard() == ["pgqueue.jobs"]
 
 
+def test_jobs_of_a_crashed_process_wake_whoever_can_run_them_now(jobs, worker, sleeper, heard):
+    first, second = jobs.running(worker), jobs.running(worker)
+    jobs.crash(first)
+    assert heard() == []
+    sleeper.lie_down("default")
+    jobs.crash(second)
+    assert heard() == ["pgqueue.jobs"]
+
+
 def test_a_ping_reaches_whoever_listens(jobs, clock, heard):
     assert jobs.run(operations.ping()) == clock.now()
     assert heard() == ["pgqueue.control"]

@@ -126,11 +126,18 @@ def test_jobs_that_a_worker_does_not_know_are_released_uncharged(jobs, clock, wo
     others = jobs.running(jobs.register("second"), queue="q")
     before = jobs.get(unknown.id)
     clock.advance(5)
-    assert jobs.run(operations.reconcile(worker, [known.id])) == {unknown.id}
+    assert jobs.run(operations.reconcile(worker, [(known.id, known.claim)])) == {unknown.id}
     after = jobs.get(unknown.id)
     assert (after.state, after.attempt, after.run_at) == ("queued", 0, before.run_at)
     assert {jobs.state(job.id) for job in (known, others)} == {"running"}
     assert jobs.run(operations.reconcile(worker, [])) == {known.id}
+
+
+def test_a_job_that_was_claimed_anew_is_not_known_by_its_earlier_claim(jobs, worker):
+    first = jobs.running(worker)
+    jobs.release(first)
+    assert jobs.claim_ids(worker) == [first.id]
+    assert jobs.run(operations.reconcile(worker, [(first.id, first.claim)])) == {first.id}
 
 
 def test_a_zombie_is_refused_after_the_rescue_and_after_the_next_claim(jobs, clock, worker):

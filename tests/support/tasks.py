@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import itertools
 import os
 import signal
 import time
@@ -147,6 +148,15 @@ def about_me(self, *args, **kwargs):
         "id": r.id, "task": r.task, "queue": r.queue, "args": r.args, "kwargs": r.kwargs,
         "retries": r.retries, "claim": r.claim, "headers": r.headers, "max_retries": r.max_retries,
     }  # fmt: skip
+
+
+@app.task(name="hog")
+def hog(seconds):
+    """Keep the interpreter to itself: one call into C that never lets others in."""
+    sample = 10**7
+    began = time.monotonic()
+    sum(itertools.repeat(1, sample))
+    return sum(itertools.repeat(1, int(sample * seconds / (time.monotonic() - began))))
 
 
 @app.task(name="spin")

@@ -15,13 +15,37 @@ TESTS = Path(__file__).parent.parent
 PATIENCE = 30.0
 
 
-class Worker:
-    """A `pgq worker` on one database."""
+#: Runs `pgq` with other constants than its own: "pgqueue.worker.liveness LEASE=2.0".
+PATCHED = """
+import importlib, runpy, sys
+for patch in sys.argv[1].split(","):
+    module, _, value = patch.partition(" ")
+    name, _, value = value.partition("=")
+    assert hasattr(importlib.import_module(module), name), patch
+    setattr(sys.modules[module], name, float(value))
+sys.argv[:2] = ["pgq"]
+runpy.run_module("pgqueue.cli", run_name="__main__")
+"""
 
-    def __init__(self, dsn: str, log: Path, *options: str, app: str = "support.tasks") -> None:
+
+class Worker:
+    """A `pgq worker` on one database; `patches` are constants of `pgqueue.worker` to change."""
+
+    def __init__(
+        self,
+        dsn: str,
+        log: Path,
+        *options: str,
+        app: str = "support.tasks",
+        patches: dict[str, float] | None = None,
+    ) -> None:
         self._log = log
-        environment = {**os.environ, "PGQUEUE_DSN": dsn, "PYTHONPATH": str(TESTS)}
-        command = [sys.executable, "-m", "pgqueue.cli", "worker", "-A", app, *options]
+        path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "PGQUEUE_DSN": dsn, "PYTHONPATH": path}
+        run = ["-m", "pgqueue.cli"]
+        if patches:
+            run = ["-c", PATCHED, ",".join(f"pgqueue.worker.{p}={v}" for p, v in patches.items())]
+        command = [sys.executable, *run, "worker", "-A", app, *options]
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
                 command, env=environment, stdout=stderr, stderr=stderr, cwd=TESTS

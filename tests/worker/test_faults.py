@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from pgqueue import TaskFailed, operations
 from support.workers import process_exists
@@ -51,27 +52,6 @@ def test_children_end_when_their_supervisor_is_killed(worker, send, until):
     until(lambda: not process_exists(pid), "the child to end")
 
 
-def test_jobs_of_a_killed_worker_run_again_once_its_lease_is_over(
-    start_worker, send, lock, until, connection
-):
-    held = lock(1)
-    first = start_worker().ready()
-    result = send("hold", 1)
-    until(lambda: result.state == "STARTED")
-    first.signal(signal.SIGKILL)
-    first.ended()
-    start_worker().ready()
-    job = result.job()
-    assert (job.state, job.claim) == ("running", 1), "not before the lease is over"
-    connection.execute(
-        "update pgqueue.workers set expires_at = pgqueue.now() where id = %s", [job.worker_id]
-    )
-    until(lambda: (result.job().claim, result.state) == (2, "STARTED"), "the second run")
-    held.free()
-    assert result.get(WAIT) == 1
-    assert result.job().crashes == 1
-
-
 def test_a_worker_that_was_declared_lost_registers_anew_and_goes_on(worker, send, app, connection):
     connection.execute("update pgqueue.workers set stopped_at = pgqueue.now()")
     app.run(operations.ping())
@@ -106,6 +86,27 @@ def test_terminated_connections_are_made_again_and_no_job_is_lost(worker, send, 
     assert {(r.job().attempt, r.job().crashes) for r in results} == {(1, 0)}
     assert "refused" not in worker.log, "no job ran twice"
     assert worker.process.poll() is None
+
+
+def test_a_server_that_takes_no_writes_is_not_written_to_and_no_outcome_is_lost(
+    worker, send, lock, until, connection, database
+):
+    """What a worker meets on a primary that was demoted, until another is promoted."""
+    held = lock(1)
+    result = send("hold", 1)
+    until(lambda: result.state == "STARTED")
+    name = conninfo_to_dict(database)["dbname"]
+    connection.execute(f"alter database {name} set default_transaction_read_only = on")
+    connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where application_name like 'pgqueue %%'"
+    )
+    worker.logged("no connection to PostgreSQL.*read-only")
+    held.free()
+    connection.execute(f"alter database {name} reset default_transaction_read_only")
+    until(lambda: result.state == "SUCCESS")
+    assert result.job().claim == 1
+    assert "refused" not in worker.log
 
 
 def test_a_revoked_running_job_ends_its_attempt_and_is_not_tried_again(worker, send, lock, until):
