@@ -63,7 +63,7 @@ def pinned(document: dict[str, Any], path: Path) -> None:
     found = document["result"]
     with _page(path, 2) as (left, right):
         _line(left, found["worker"]["per_second"], "pgq worker", BLUE)
-        left.set_title("a worker, ten minutes")
+        left.set_title("a worker")
         _line(right, found["cursor"]["per_second"], "bare, from the cursor on", BLUE)
         _line(right, found["head"]["per_second"], "bare, from the head of the index", ORANGE)
         right.set_title("the bare statements")

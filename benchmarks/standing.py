@@ -18,8 +18,6 @@ from pgqueue.bench.meters import Meter
 from pgqueue.bench.scratch import Scratch
 
 JOBS, ROUNDS = 60_000, 5
-#: Fewer, because a wrong plan costs the square of them.
-AGAIN = 6_000
 FUTURE, WAITING, HISTORY = 1_000_000, 1_000_000, 5_000_000
 YEAR = 365 * 86400.0
 CHUNK = 500_000
@@ -39,8 +37,9 @@ def measure(setting: Setting) -> dict[str, Any]:
         fill_standing(setting, full)
         phases: dict[str, list[dict[str, Any]]] = {}
         for phase in ("never analyzed", "analyzed full", "analyzed empty"):
-            jobs = setting.count(AGAIN if phase == "analyzed empty" else JOBS)
-            phases[phase] = [_pair(full, calm, phase, jobs, turn) for turn in range(ROUNDS)]
+            phases[phase] = [
+                _pair(full, calm, phase, result["jobs"], turn) for turn in range(ROUNDS)
+            ]
             setting.say(f"{phase}: {_median(phases[phase]):.2f} of the empty database")
         result["phases"] = phases
     return result
@@ -53,9 +52,10 @@ def judged(result: dict[str, Any]) -> list[Verdict]:
         at_least(f"full / empty database, {phase} (median of {ROUNDS})", _median(pairs), 0.9)
         for phase, pairs in phases.items()
     ]
-    # Both could be slow alike: an empty table's statistics must not spoil what is filled later.
+    # Both could be slow alike: an empty table's statistics must not spoil what is filled later. The
+    # bound is wide, because these two do not take turns, and a wrong plan costs a hundred times.
     empty = _speed(phases["analyzed empty"]) / _speed(phases["never analyzed"])
-    verdicts.append(at_least("empty database: analyzed empty / never analyzed", empty, 0.9))
+    verdicts.append(at_least("empty database: analyzed empty / never analyzed", empty, 0.5))
     return verdicts
 
 
