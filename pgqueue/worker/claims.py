@@ -23,10 +23,10 @@ SWEEP_SHARE = 10.0
 #: An idle worker looks again after 2, 4, 8 … ms. Past the first few it asks to be woken.
 POLL_FIRST, POLL_LAST = 0.002, 2.0
 POLLS_AWAKE = 3
-#: From so many jobs per second on, a worker that keeps up polls instead of having every enqueue
-#: notify, and writes down what has gathered since its last look instead of every outcome at once.
+#: From so many jobs per second on, a worker polls instead of having every enqueue notify, and lets
+#: outcomes gather between two turns: for so many seconds if it keeps up, or until so many came.
 BRISK = 500.0
-GATHER = 0.004
+GATHER, FULL = 0.004, 250
 
 
 class Cursors:
@@ -87,6 +87,23 @@ def wanted(slots: int, in_hand: int, rate: float) -> int:
     (0, 200)
     """
     return max(0, min(MAX_CLAIM, slots + int(rate * HORIZON) - in_hand))
+
+
+def patience(*, rate: float, slots: int, in_hand: int, reported: int, keeps_up: bool) -> float:
+    """Return for how many seconds after a turn began outcomes may gather for the next.
+
+    A worker that does not keep up has fetched ahead, and waits for half as long as that lasts:
+    many workers on one server would else commit a few jobs each, and wait for each other's fsync.
+
+    >>> patience(rate=2000.0, slots=8, in_hand=9, reported=3, keeps_up=True)
+    0.004
+    >>> patience(rate=2000.0, slots=8, in_hand=88, reported=3, keeps_up=False)
+    0.02
+    """
+    if rate <= BRISK or reported >= FULL:
+        return 0.0
+    stock = (in_hand - slots) / rate
+    return GATHER if keeps_up else max(0.0, min(stock, HORIZON) / 2)
 
 
 class Look(NamedTuple):

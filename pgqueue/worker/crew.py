@@ -110,6 +110,11 @@ class Crew:
         """How many jobs the children have."""
         return sum(len(child.jobs) for child in self._children)
 
+    @property
+    def reported(self) -> int:
+        """How many outcomes wait to be written down."""
+        return len(self._batch)
+
     def hand_out(self, jobs: list[ClaimedJob], now: float) -> None:
         """Give each child its share of the jobs, the emptiest first."""
         ready = sorted(self._ready(), key=lambda child: len(child.jobs) / child.slots)

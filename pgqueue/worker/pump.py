@@ -91,11 +91,20 @@ class Pump:
 
     async def _gather(self) -> None:
         """Let a brisk worker's outcomes gather: it would spend its core on round trips of a few."""
-        now = asyncio.get_running_loop().time()
-        pause = self._turned_at + claims.GATHER - now
-        brisk = self._crew.pace.per_second(now) > claims.BRISK
-        if brisk and pause > 0 and self._schedule.keeps_up and not self._shutdown.under_way:
-            await asyncio.sleep(pause)
+        loop = asyncio.get_running_loop()
+        while not self._shutdown.under_way:
+            now = loop.time()
+            patience = claims.patience(
+                rate=self._crew.pace.per_second(now),
+                slots=self._crew.slots,
+                in_hand=self._crew.in_hand,
+                reported=self._crew.reported,
+                keeps_up=self._schedule.keeps_up,
+            )
+            pause = self._turned_at + patience - now
+            if pause <= 0:
+                return
+            await asyncio.sleep(min(pause, claims.GATHER))
 
     def _wanted(self, now: float) -> int:
         if self._shutdown.under_way:

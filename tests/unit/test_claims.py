@@ -8,6 +8,9 @@ import pytest
 
 from pgqueue.rows import ClaimedJob, Lane
 from pgqueue.worker.claims import (
+    BRISK,
+    FULL,
+    GATHER,
     HORIZON,
     MAX_CLAIM,
     POLLS_AWAKE,
@@ -16,6 +19,7 @@ from pgqueue.worker.claims import (
     Cursors,
     Pace,
     Schedule,
+    patience,
     wanted,
 )
 
@@ -92,6 +96,29 @@ def test_the_pace_fades_when_nothing_is_done():
 )
 def test_as_many_are_wanted_as_slots_are_free_now_or_within_the_horizon(slots, in_hand, rate, jobs):
     assert wanted(slots, in_hand, rate) == jobs
+
+
+# ── gathering ──
+
+BUSY = {"rate": 10_000.0, "slots": 8, "in_hand": 508, "reported": 10, "keeps_up": False}
+
+
+@pytest.mark.parametrize(
+    ("situation", "seconds"),
+    [
+        ({}, HORIZON / 2),
+        ({"in_hand": 108}, 0.005),
+        ({"in_hand": 8}, 0),
+        ({"in_hand": 3}, 0),
+        ({"reported": FULL}, 0),
+        ({"rate": BRISK}, 0),
+        ({"keeps_up": True}, GATHER),
+        ({"keeps_up": True, "rate": BRISK}, 0),
+        ({"keeps_up": True, "reported": FULL}, 0),
+    ],
+)
+def test_outcomes_gather_as_long_as_no_slot_runs_dry(situation, seconds):
+    assert patience(**{**BUSY, **situation}) == pytest.approx(seconds)
 
 
 # ── schedule ──
