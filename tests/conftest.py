@@ -116,3 +116,22 @@ def app(database):
     app = PgQueue("test", dsn=database)
     yield app
     app.close()
+
+
+@pytest.fixture
+def heard(connect, connection):
+    """Returns the channels notified so far, once what is committed by now has been delivered."""
+    listener = connect()
+    for channel in ("pgqueue.jobs", "pgqueue.results", "pgqueue.control", "marker"):
+        listener.execute(f'listen "{channel}"')
+
+    def heard():
+        channels = []
+        connection.execute("notify marker")  # delivered in order of commit: the last one
+        for notice in listener.notifies(timeout=10):
+            if notice.channel == "marker":
+                break
+            channels.append(notice.channel)
+        return channels
+
+    return heard

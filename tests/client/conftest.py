@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from support.jobs import Jobs
+
 
 @pytest.fixture
 def note(app):
@@ -21,3 +23,14 @@ def seen(connection):
     """The first arguments of the jobs that others can see, in the order of their ids."""
     query = "select args -> 0 from pgqueue.jobs order by id"
     return lambda: [first for (first,) in connection.execute(query)]
+
+
+@pytest.fixture
+def jobs(connection):
+    return Jobs(connection)
+
+
+@pytest.fixture
+def worker(jobs):
+    """The id of a worker whose lease outlasts every test."""
+    return jobs.register(lease=1e9)

@@ -16,21 +16,6 @@ SIZES = pytest.mark.parametrize("size", [FEW, FEW + 1])
 
 
 @pytest.fixture
-def heard(connect, connection):
-    """Returns how many notifications of new jobs there have been since the last call."""
-    listener = connect()
-    listener.execute('listen "pgqueue.jobs"')
-    listener.execute("listen marker")
-
-    def heard():
-        connection.execute("notify marker")  # delivered in order of commit: the last one
-        notices = listener.notifies(timeout=10)
-        return len(list(iter(lambda: next(notices).channel, "marker")))
-
-    return heard
-
-
-@pytest.fixture
 def sleeper(connect):
     """A session that lies down when it is told to."""
     sleeper = Jobs(connect())
@@ -41,14 +26,14 @@ def sleeper(connect):
 @SIZES
 def test_sleepers_of_any_queue_are_woken_once(app, note, sleeper, heard, size):
     app.enqueue_many([(note,)] * size)
-    assert heard() == 0
+    assert len(heard()) == 0
     sleeper.lie_down("default", "mail")
     app.enqueue_many([(note, (), {}, {"queue": "other"})] * size)
-    assert heard() == 0
+    assert len(heard()) == 0
     app.enqueue_many(
         (note, (), {}, {"queue": ("other", "mail", "default")[n % 3]}) for n in range(size)
     )
-    assert heard() == 1
+    assert len(heard()) == 1
 
 
 def test_who_lies_down_meanwhile_is_woken(app, note, sleeper, heard):
@@ -58,7 +43,7 @@ def test_who_lies_down_meanwhile_is_woken(app, note, sleeper, heard):
         yield from [(note, (), {}, {"queue": "other"})] * COPY
 
     app.enqueue_many(calls())
-    assert heard() == 1
+    assert len(heard()) == 1
 
 
 @SIZES
@@ -74,7 +59,7 @@ def test_who_lies_down_meanwhile_is_woken(app, note, sleeper, heard):
 def test_jobs_that_need_nobody_woken_wake_nobody(app, note, sleeper, heard, size, options):
     sleeper.lie_down("default")
     app.enqueue_many([(note, (), {}, options)] * size)
-    assert heard() == 0
+    assert len(heard()) == 0
 
 
 @SIZES
@@ -84,12 +69,12 @@ def test_nobody_is_woken_before_the_callers_commit_or_by_a_rollback(
     sleeper.lie_down("default")
     held = connect(autocommit=False)
     app.enqueue_many([(note,)] * size, connection=held)
-    assert heard() == 0
+    assert len(heard()) == 0
     held.rollback()
-    assert heard() == 0
+    assert len(heard()) == 0
     app.enqueue_many([(note,)] * size, connection=held)
     held.commit()
-    assert heard() == 1
+    assert len(heard()) == 1
 
 
 def test_a_worker_runs_them_and_their_handles_wait(app, database, tmp_path):

@@ -8,17 +8,6 @@ import psycopg
 import pytest
 
 from pgqueue.wire import Wire
-from support.jobs import Jobs
-
-
-@pytest.fixture
-def jobs(connection):
-    return Jobs(connection)
-
-
-@pytest.fixture
-def worker(jobs):
-    return jobs.register(lease=1e9)
 
 
 @pytest.fixture

@@ -8,23 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pgqueue import ResultTimeout, TaskFailed, TaskRevokedError, waiting
-from support.jobs import Jobs
 from support.waiting import wait_for
 
 WAIT = 30
 GATE = (
     "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ShareLock' and granted"
 )
-
-
-@pytest.fixture
-def jobs(connection):
-    return Jobs(connection)
-
-
-@pytest.fixture
-def worker(jobs):
-    return jobs.register(lease=1e9)
 
 
 @pytest.fixture

@@ -104,21 +104,6 @@ def test_ids_are_taken_in_order_so_that_batches_in_opposite_order_do_not_deadloc
 
 
 @pytest.fixture
-def heard(connect, connection):
-    """Returns how many notifications of new jobs there have been since the last call."""
-    listener = connect()
-    listener.execute('listen "pgqueue.jobs"')
-    listener.execute("listen marker")
-
-    def heard():
-        connection.execute("notify marker")  # delivered in order of commit: the last one
-        notices = listener.notifies(timeout=10)
-        return len(list(iter(lambda: next(notices).channel, "marker")))
-
-    return heard
-
-
-@pytest.fixture
 def sleeper(connect):
     """A session that sleeps for want of jobs in `mail`."""
     sleeper = Jobs(connect())
@@ -129,21 +114,21 @@ def sleeper(connect):
 @pytest.mark.usefixtures("sleeper")
 def test_sleepers_of_its_queues_are_woken_once(jobs, heard):
     assert enqueue(jobs, [new_job(queue="other") for _ in range(3)]) == {"other"}
-    assert heard() == 0
+    assert len(heard()) == 0
     batch = [new_job(queue=queue) for queue in ("other", "mail", "mail", "third")]
     assert enqueue(jobs, batch) == {"other", "mail", "third"}
-    assert heard() == 1
+    assert len(heard()) == 1
 
 
 @pytest.mark.usefixtures("sleeper")
 def test_those_who_enqueue_more_wake_at_the_end(jobs, heard):
     assert enqueue(jobs, [new_job(queue="mail")], wake=False) == {"mail"}
-    assert heard() == 0
+    assert len(heard()) == 0
     jobs.run(operations.wake({"mail", "other"}))
-    assert heard() == 1
+    assert len(heard()) == 1
     jobs.run(operations.wake({"other"}))
     jobs.run(operations.wake(()))
-    assert heard() == 0
+    assert len(heard()) == 0
 
 
 @pytest.mark.usefixtures("sleeper")
@@ -158,9 +143,9 @@ def test_jobs_that_need_nobody_woken_wake_nobody(jobs, heard, clock):
         new_job(taken, queue="mail", chosen=True),
     ]
     assert enqueue(jobs, quiet) == set()
-    assert heard() == 0
+    assert len(heard()) == 0
     assert enqueue(jobs, [new_job(queue="mail", countdown=1.99), *quiet]) == {"mail"}
-    assert heard() == 1
+    assert len(heard()) == 1
 
 
 def test_looking_at_the_gates_leaves_no_lock_behind(jobs, sleeper):

@@ -10,25 +10,6 @@ from support.jobs import Jobs
 
 
 @pytest.fixture
-def heard(connect, connection):
-    """Returns the channels notified so far, once what is committed by now has been delivered."""
-    listener = connect()
-    for channel in ("pgqueue.jobs", "pgqueue.results", "pgqueue.control", "marker"):
-        listener.execute(f'listen "{channel}"')
-
-    def heard():
-        channels = []
-        connection.execute("notify marker")  # delivered in order of commit: the last one
-        for notice in listener.notifies(timeout=10):
-            if notice.channel == "marker":
-                break
-            channels.append(notice.channel)
-        return channels
-
-    return heard
-
-
-@pytest.fixture
 def sleeper(connect):
     """A session that sleeps; `places` are what it waits for."""
     sleeper = Jobs(connect())
