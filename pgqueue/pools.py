@@ -45,7 +45,34 @@ class Pool(ConnectionPool[Own]):
         super().__init__(*args, connection_class=Own, **kwargs)
 
     def getconn(self, timeout: float | None = None) -> Own:
-        """Return a connection; the one at hand, if there is one."""
+        """Return a connection whose server has not hung up; the one at hand, if there is one."""
+        connection = self._found(timeout)
+        while not _is_sound(connection):
+            super().putconn(connection)
+            self.check()  # others may have lost their server, too
+            connection = self._found(timeout)
+        return connection
+
+    def putconn(self, conn: Own) -> None:
+        """Take a connection back; keep it at hand, if nobody asks for one."""
+        if self._is_asked() or self._at_hand or not _can_stay(conn):
+            super().putconn(conn)
+            return
+        self._at_hand.append(conn)
+        if self._is_asked():  # since this moment
+            self._give_up_hand()
+
+    def check(self) -> None:
+        """Replace the connections that are broken."""
+        self._give_up_hand()
+        super().check()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Close the pool."""
+        self._give_up_hand()
+        super().close(timeout)
+
+    def _found(self, timeout: float | None) -> Own:
         try:
             return self._at_hand.pop()
         except IndexError:
@@ -60,27 +87,8 @@ class Pool(ConnectionPool[Own]):
             with self._asking_lock:
                 self._asking -= 1
 
-    def putconn(self, conn: Own) -> None:
-        """Take a connection back; keep it at hand, if nobody asks for one."""
-        if self._is_asked() or self._at_hand or not _can_stay(conn):
-            super().putconn(conn)
-            return
-        self._at_hand.append(conn)
-        if self._is_asked():  # since this moment
-            self._give_up_hand()
-
     def _is_asked(self) -> bool:
         return self._asking > 0
-
-    def check(self) -> None:
-        """Replace the connections that are broken."""
-        self._give_up_hand()
-        super().check()
-
-    def close(self, timeout: float = 5.0) -> None:
-        """Close the pool."""
-        self._give_up_hand()
-        super().close(timeout)
 
     def _lent(self, timeout: float | None) -> Own:
         connection = super().getconn(timeout)
@@ -104,15 +112,12 @@ class AsyncPool(AsyncConnectionPool[AsyncOwn]):
         super().__init__(*args, connection_class=AsyncOwn, **kwargs)
 
     async def getconn(self, timeout: float | None = None) -> AsyncOwn:  # noqa: ASYNC109 (its base's)
-        """Return a connection; the one at hand, if there is one."""
-        if self._at_hand:
-            return self._at_hand.pop()
-        self._asking += 1
-        try:
-            connection = await super().getconn(timeout)
-        finally:
-            self._asking -= 1
-        connection.lent_at = time.monotonic()
+        """Return a connection whose server has not hung up; the one at hand, if there is one."""
+        connection = await self._found(timeout)
+        while not _is_sound(connection):
+            await super().putconn(connection)
+            await self.check()
+            connection = await self._found(timeout)
         return connection
 
     async def putconn(self, conn: AsyncOwn) -> None:
@@ -132,9 +137,30 @@ class AsyncPool(AsyncConnectionPool[AsyncOwn]):
         await self._give_up_hand()
         await super().close(timeout)
 
+    async def _found(self, timeout: float | None) -> AsyncOwn:  # noqa: ASYNC109 (the same)
+        if self._at_hand:
+            return self._at_hand.pop()
+        self._asking += 1
+        try:
+            connection = await super().getconn(timeout)
+        finally:
+            self._asking -= 1
+        connection.lent_at = time.monotonic()
+        return connection
+
     async def _give_up_hand(self) -> None:
         while self._at_hand:
             await super().putconn(self._at_hand.pop())
+
+
+def _is_sound(connection: Own | AsyncOwn) -> bool:
+    """Return whether the server has not hung up, as far as the socket knows."""
+    try:
+        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()  # the first may find its last words, this one the end
+    except psycopg.OperationalError:
+        return False
+    return connection.pgconn.status == pq.ConnStatus.OK
 
 
 def _can_stay(connection: Own | AsyncOwn) -> bool:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from pgqueue import PgQueue, operations, pools
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -82,6 +83,24 @@ def test_a_connection_that_broke_at_hand_is_replaced(narrow, connection):
     assert pid(narrow) != first
 
 
+def test_a_transaction_begins_on_one_that_is_not(narrow, connection):
+    first = pid(narrow)
+    connection.execute("select pg_terminate_backend(%s, 10000)", [first])
+    with narrow.transaction() as own:
+        assert own.info.backend_pid != first
+
+
+def test_so_does_an_async_one(narrow, connection):
+    async def main():
+        first = await narrow.arun(operations.backend())
+        connection.execute("select pg_terminate_backend(%s, 10000)", [first])
+        async with narrow.atransaction() as own:
+            assert own.info.backend_pid != first
+        await narrow.aclose()
+
+    asyncio.run(main())
+
+
 def test_a_failed_transaction_does_not_stay_at_hand(narrow):
     def fail():
         with narrow.transaction() as connection:
@@ -102,4 +121,4 @@ def test_closing_closes_what_is_at_hand(narrow, connection):
     pid(narrow)
     assert sessions(connection) == 1
     narrow.close()
-    assert sessions(connection) == 0
+    wait_for(lambda: sessions(connection) == 0, "the server to see that it is closed")
