@@ -1,19 +1,17 @@
 -- A new job: queued, from run_at on. Its id has just been made by the client, so that nobody else
--- can have it: looking whether it is taken would cost a quarter more, see enqueue_chosen.sql.
+-- can have it; looking whether it is taken would cost more, see enqueue_chosen.sql.
 --
 -- Races with nobody: the row is invisible until the caller commits. Sleeping workers are woken
 -- by that commit, if the job is due before they would look by themselves.
 insert into pgqueue.jobs_live
-    (id, queue, task, priority, max_attempts, created_at, run_at, expires_at, args, kwargs, headers)
-values (
+    (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
+select
     %(id)s::uuid, %(queue)s::text, %(task)s::text, %(priority)s::smallint, %(max_attempts)s::integer,
-    pgqueue.now(),
-    greatest(
-        coalesce(%(eta)s::timestamptz, pgqueue.now() + make_interval(secs => %(countdown)s::float8)),
-        pgqueue.now()),
-    coalesce(%(expires)s::timestamptz, pgqueue.now() + make_interval(secs => %(expires_in)s::float8)),
+    greatest(coalesce(%(eta)s::timestamptz, t.now + make_interval(secs => %(countdown)s::float8)), t.now),
+    t.now,
+    coalesce(%(expires)s::timestamptz, t.now + make_interval(secs => %(expires_in)s::float8)),
     %(args)s::jsonb, %(kwargs)s::jsonb, %(headers)s::jsonb
-)
+from (select pgqueue.now() as now) t
 returning
     case when %(notify)s::boolean and run_at < created_at + interval '2 s'
          then pgqueue.wake(queue, 'pgqueue.jobs') end
