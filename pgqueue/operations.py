@@ -94,9 +94,17 @@ def wake(queues: Iterable[str]) -> Query[None]:
 
 
 def claim(
-    worker_id: int, lanes: Sequence[Lane], tasks: Sequence[str], limit: int
+    worker_id: int,
+    lanes: Sequence[Lane],
+    tasks: Sequence[str],
+    limit: int,
+    *,
+    untouched: bool = False,
 ) -> Query[list[ClaimedJob]]:
-    """Claim up to `limit` due jobs of these tasks from these lanes, best lane first."""
+    """Claim up to `limit` due jobs of these tasks from these lanes, best lane first.
+
+    `untouched`: only those that no other transaction has locked since they were queued.
+    """
     params = {
         "worker_id": worker_id,
         "queues": text_array(lane.queue for lane in lanes),
@@ -105,6 +113,7 @@ def claim(
         "ids": plain_array(lane.id for lane in lanes),
         "tasks": text_array(tasks),
         "limit": limit,
+        "untouched": untouched,
     }
     return Query("claim", params, lambda rows: [ClaimedJob(*row) for row in rows])
 

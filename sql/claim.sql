@@ -9,6 +9,12 @@
 -- in the table, which cannot change while they are locked, and is HOT: it touches no index.
 -- A new claim number makes every statement of an earlier claim miss.
 --
+-- "untouched" passes over rows that bear the mark of another transaction (xmax): by a commit which
+-- this statement's snapshot does not show, they are most likely taken. To lock one is to find that
+-- out, and to keep the lock to the end, where whoever finishes the job has to wait. A job that bears
+-- a mark and is free, because the transaction that locked it came to nothing, waits for a sweep,
+-- which passes over nothing.
+--
 -- A worker whose lease is over gets nothing. Its row is locked against a rescue meanwhile, so that
 -- none can declare the worker dead, look for its jobs, and miss those that are being claimed here.
 with lanes as materialized (
@@ -30,6 +36,7 @@ with lanes as materialized (
           and j.run_at <= (select pgqueue.now())
           and j.state = 'queued'
           and j.task = any (%(tasks)s::text[])
+          and (not %(untouched)s::boolean or j.xmax = 0)
         order by j.run_at, j.id
         limit %(limit)s::integer
         for update skip locked

@@ -1,5 +1,5 @@
-"""What to claim next: how many jobs, from where on, and when to look again. No I/O, no clock of
-its own: callers give the time.
+"""What to claim next: from where on, and when to look again. No I/O, no clock of its own: callers
+give the time.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from pgqueue.backoff import Doubling
 from pgqueue.rows import ClaimedJob, Lane
 
 PRIORITIES = range(9, -1, -1)
-MAX_CLAIM = 500
-#: Jobs that are over within this time (seconds) are fetched ahead.
-HORIZON = 0.05
 #: A sweep from the start of the index at least this often (seconds) …
 SWEEP_EVERY = 0.25
 #: … unless it is slow, because it wades through what vacuum may not remove: then so much rarer
@@ -23,10 +20,6 @@ SWEEP_SHARE = 10.0
 #: An idle worker looks again after 2, 4, 8 … ms. Past the first few it asks to be woken.
 POLL_FIRST, POLL_LAST = 0.002, 2.0
 POLLS_AWAKE = 3
-#: From so many jobs per second on, a worker polls instead of having every enqueue notify, and lets
-#: outcomes gather between two turns: for so many seconds if it keeps up, or until so many came.
-BRISK = 500.0
-GATHER, FULL = 0.004, 250
 
 
 class Cursors:
@@ -56,56 +49,6 @@ class Cursors:
             self._place[queue, priority] = Lane(queue, priority, job.run_at, job.id)
 
 
-class Pace:
-    """How fast jobs are done, as a running average over about a tenth of a second."""
-
-    WINDOW = 0.1
-
-    def __init__(self) -> None:
-        self._done = 0.0
-        self._at = -math.inf
-
-    def add(self, count: int, now: float) -> None:
-        """Note that so many jobs are done."""
-        self._done = self._faded(now) + count
-        self._at = now
-
-    def per_second(self, now: float) -> float:
-        """Return the rate as of now."""
-        return self._faded(now) / self.WINDOW
-
-    def _faded(self, now: float) -> float:
-        return self._done * math.exp((self._at - now) / self.WINDOW)
-
-
-def wanted(slots: int, in_hand: int, rate: float) -> int:
-    """Return how many jobs to claim: for the free slots, and what will be free within the horizon.
-
-    Long jobs make the rate small, and are not fetched ahead of the slot that will run them.
-
-    >>> wanted(slots=8, in_hand=8, rate=0.5), wanted(slots=8, in_hand=8, rate=4000.0)
-    (0, 200)
-    """
-    return max(0, min(MAX_CLAIM, slots + int(rate * HORIZON) - in_hand))
-
-
-def patience(*, rate: float, slots: int, in_hand: int, reported: int, keeps_up: bool) -> float:
-    """Return for how many seconds after a turn began outcomes may gather for the next.
-
-    A worker that does not keep up has fetched ahead, and waits for half as long as that lasts:
-    many workers on one server would else commit a few jobs each, and wait for each other's fsync.
-
-    >>> patience(rate=2000.0, slots=8, in_hand=9, reported=3, keeps_up=True)
-    0.004
-    >>> patience(rate=2000.0, slots=8, in_hand=88, reported=3, keeps_up=False)
-    0.02
-    """
-    if rate <= BRISK or reported >= FULL:
-        return 0.0
-    stock = (in_hand - slots) / rate
-    return GATHER if keeps_up else max(0.0, min(stock, HORIZON) / 2)
-
-
 class Look(NamedTuple):
     """One look for jobs: when it began, whether it sweeps, whether it asks what is due next."""
 
@@ -130,6 +73,8 @@ class Schedule:
         self._lying = False
         self._sweep_at = -math.inf
         self._sweep_allowed_at = -math.inf
+        #: How long a look takes, on average over the last few.
+        self.turn = 0.0
 
     def wake(self) -> None:
         """Look at once, and again if a look is under way: something has come, or may have."""
@@ -176,6 +121,7 @@ class Schedule:
 
     def looked(self, look: Look, found: int, limit: int, now: float) -> None:
         """Note what a look found, and decide when the next one is."""
+        self.turn += (now - look.began - self.turn) / 8
         if look.sweeps:
             slow = (now - look.began) * SWEEP_SHARE
             self._sweep_allowed_at, self._sweep_at = now + slow, now + max(SWEEP_EVERY, slow)

@@ -13,9 +13,9 @@ from pgqueue.errors import ConfigurationError
 from pgqueue.rows import ClaimedJob, Released
 from pgqueue.worker import frames
 from pgqueue.worker.children import Child, ChildOptions
-from pgqueue.worker.claims import Pace
 from pgqueue.worker.frames import Record
 from pgqueue.worker.journal import Journal
+from pgqueue.worker.pacing import Pace, Speed
 from pgqueue.worker.reports import Batch
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shutdown import Shutdown
@@ -50,7 +50,9 @@ class Crew:
         self._batch = Batch()
         #: What is being written down; a lost connection must not have it released.
         self._taken = Batch()
-        self.pace = Pace()
+        self.pace, self.speed = Pace(), Speed()
+        #: How many jobs were in hand after the last were handed out.
+        self.stock = 0
         #: What the first child says of the application, or why none could be started.
         self.hello: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
@@ -130,6 +132,8 @@ class Crew:
                 rest = rest[share:]
         if rest:
             ready[-1].send(rest, now)
+        self.stock = self.in_hand
+        self.speed.note(now, busy=True)
 
     def _ready(self) -> list[Child]:
         return [child for child in self._children if child.ready and not child.quitting]
@@ -186,6 +190,7 @@ class Crew:
             self._batch.add(record)
             self._journal.ended(job, record)
         self.pace.add(len(records), child.heard_at)
+        self.speed.note(child.heard_at, done=len(records), busy=self.in_hand > 0)
         self._on_change()
 
     def _hand_over(self, child: Child, job: ClaimedJob) -> bool:

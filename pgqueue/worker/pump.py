@@ -11,12 +11,13 @@ import contextlib
 import logging
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import psycopg
 
 from pgqueue import operations
-from pgqueue.rows import ClaimedJob
-from pgqueue.worker import claims
+from pgqueue.query import Query
+from pgqueue.worker import claims, pacing
 from pgqueue.worker.claims import Look
 from pgqueue.worker.control import Control, Disconnected, first_line
 from pgqueue.worker.crew import Crew
@@ -74,7 +75,7 @@ class Pump:
             await self._gather()
             self._work.clear()
             now = loop.time()
-            batch, want = self._crew.collect(), self._wanted(now)
+            batch, want = self._crew.collect(), self._wanted()
             if batch or (want and self._schedule.due(now)):
                 await self._turn(batch, want)
             elif self._shutdown.under_way:
@@ -94,7 +95,7 @@ class Pump:
         loop = asyncio.get_running_loop()
         while not self._shutdown.under_way:
             now = loop.time()
-            patience = claims.patience(
+            patience = pacing.patience(
                 rate=self._crew.pace.per_second(now),
                 slots=self._crew.slots,
                 in_hand=self._crew.in_hand,
@@ -104,28 +105,30 @@ class Pump:
             pause = self._turned_at + patience - now
             if pause <= 0:
                 return
-            await asyncio.sleep(min(pause, claims.GATHER))
+            await asyncio.sleep(min(pause, pacing.GATHER))
 
-    def _wanted(self, now: float) -> int:
+    def _wanted(self) -> int:
         if self._shutdown.under_way:
             return 0
         slots = self._crew.slots
-        rate = self._crew.pace.per_second(now)
-        return claims.wanted(slots, self._crew.in_hand, rate) if slots else 0
+        if not slots:
+            return 0
+        return pacing.wanted(
+            slots=slots,
+            in_hand=self._crew.in_hand,
+            speed=self._crew.speed.per_second,
+            ahead=pacing.horizon(self._schedule.turn),
+            stock=self._crew.stock,
+        )
 
     async def _turn(self, batch: Batch, want: int) -> None:
         loop = asyncio.get_running_loop()
         self._turned_at = loop.time()
-        queries = batch.queries()
-        writes = len(queries)
+        writes = batch.queries()
         look = self._schedule.begin(self._turned_at) if want else None
-        if look:
-            lanes = self._cursors.lanes(sweep=look.sweeps)
-            queries.append(operations.claim(self._liveness.worker_id, lanes, self._tasks, want))
-            if look.asks:
-                queries.append(operations.next_due(lanes, self._tasks))
+        asked = self._looking(look, want) if look else {}
         try:
-            results = await self._control.run_all(queries)
+            results = await self._control.run_all([*writes, *asked.values()])
         except Disconnected:
             batch.resent = True  # whether it was written down is not known
             self._crew.put_back(batch)
@@ -136,23 +139,34 @@ class Pump:
         except psycopg.Error as error:
             await self._isolate(batch, error)
         else:
-            now = loop.time()
-            self._journal.written(batch, results[:writes])
+            self._journal.written(batch, results[: len(writes)])
             if look:
-                self._take(look, results[writes], want, now)
-            for seconds in results[writes + 1 :]:
-                if seconds is not None:
-                    self._schedule.due_within(seconds, now)
+                self._saw(look, dict(zip(asked, results[len(writes) :], strict=True)), want)
 
-    def _take(self, look: Look, jobs: list[ClaimedJob], want: int, now: float) -> None:
+    def _looking(self, look: Look, want: int) -> dict[str, Query[Any]]:
+        """Return what a look for so many jobs asks."""
+        lanes = self._cursors.lanes(sweep=look.sweeps)
+        worker_id, tasks = self._liveness.worker_id, self._tasks
+        asked: dict[str, Query[Any]] = {}
+        asked["jobs"] = operations.claim(worker_id, lanes, tasks, want, untouched=not look.sweeps)
+        if look.asks:
+            asked["due"] = operations.next_due(lanes, tasks)
+        return asked
+
+    def _saw(self, look: Look, answers: dict[str, Any], want: int) -> None:
+        """Take what a look has found, and note when to look again."""
+        now = asyncio.get_running_loop().time()
+        jobs = answers["jobs"]
         self._schedule.looked(look, len(jobs), want, now)
+        if answers.get("due") is not None:
+            self._schedule.due_within(answers["due"], now)
         if not jobs:
             return
         self._cursors.advance(jobs)
         self._crew.hand_out(jobs, now)
         if self._shutdown.under_way:  # asked for while the claim was under way
             self._crew.recall()
-        if self._crew.pace.per_second(now) > claims.BRISK:
+        if self._crew.pace.per_second(now) > pacing.BRISK:
             self._rising = asyncio.ensure_future(self._get_up())
 
     async def _get_up(self) -> None:

@@ -14,7 +14,7 @@ from playing import PageWorker
 
 from pgqueue import PgQueue, migrate, waiting
 from pgqueue.cli import checks
-from pgqueue.worker import claims, duties, liveness, watching
+from pgqueue.worker import claims, duties, liveness, pacing, watching
 from pgqueue.worker.settings import WorkerOptions
 
 OPERATIONS = page("operations.md")
@@ -75,7 +75,9 @@ def test_other_numbers():
     assert f"the next {migrate.DAYS_AHEAD} days every hour" in text
     assert "every 10 minutes" in text
     assert f"waiting {migrate.LOCK_TIMEOUT:g} seconds for a lock" in text
-    assert f"within {claims.HORIZON * 1000:g} ms" in text
+    assert f"within {pacing.HORIZON * 1000:g} ms, or within four looks" in text
+    assert pacing.TURNS_AHEAD == 4
+    assert f"(at most {pacing.FURTHEST * 1000:g} ms)" in text
 
 
 def test_the_settings_of_the_hot_table(connection):

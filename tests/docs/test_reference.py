@@ -19,7 +19,7 @@ from pgqueue.request import Request
 from pgqueue.result import JobRow
 from pgqueue.retry import RetryPolicy
 from pgqueue.task import Call
-from pgqueue.worker.claims import MAX_CLAIM
+from pgqueue.worker.pacing import MAX_CLAIM
 from pgqueue.worker.duties import MAX_CRASHES
 from pgqueue.worker.settings import WorkerOptions
 

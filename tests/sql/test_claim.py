@@ -215,3 +215,14 @@ def test_a_job_claimed_and_given_back_meanwhile_is_not_claimed_twice(
     taken = [c.id for c in claim.result()] + jobs.claim_ids(worker)
     assert taken == [job]
     assert jobs.get(job).claim == 2
+
+
+def test_a_claim_of_the_untouched_passes_over_what_a_transaction_locked_in_vain(
+    jobs, other, worker
+):
+    touched, following = jobs.add(), jobs.add()
+    with pytest.raises(ZeroDivisionError), other.transaction():
+        assert other.claim_ids(worker, limit=1) == [touched]
+        raise ZeroDivisionError
+    assert jobs.claim_ids(worker, untouched=True) == [following]
+    assert jobs.claim_ids(worker) == [touched]

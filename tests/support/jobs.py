@@ -85,9 +85,10 @@ class Jobs:
         queues: Sequence[str] = DEFAULT,
         tasks: Sequence[str] = TASKS,
         lanes: Sequence[Lane] | None = None,
+        untouched: bool = False,
     ) -> list[ClaimedJob]:
         lanes = lanes or [Lane(queue, priority) for queue in queues for priority in PRIORITIES]
-        return self.run(operations.claim(worker, lanes, tasks, limit))
+        return self.run(operations.claim(worker, lanes, tasks, limit, untouched=untouched))
 
     def claim_ids(self, worker: int, **options) -> list[str]:
         return [job.id for job in self.claim(worker, **options)]

@@ -7,21 +7,7 @@ import math
 import pytest
 
 from pgqueue.rows import ClaimedJob, Lane
-from pgqueue.worker.claims import (
-    BRISK,
-    FULL,
-    GATHER,
-    HORIZON,
-    MAX_CLAIM,
-    POLLS_AWAKE,
-    SWEEP_EVERY,
-    SWEEP_SHARE,
-    Cursors,
-    Pace,
-    Schedule,
-    patience,
-    wanted,
-)
+from pgqueue.worker.claims import POLLS_AWAKE, SWEEP_EVERY, SWEEP_SHARE, Cursors, Schedule
 
 
 def claimed(queue="a", priority=0, run_at="2026-11-22 12:00:00+00", id="j"):  # noqa: A002
@@ -61,64 +47,6 @@ def test_a_sweep_scans_from_the_start_and_moves_the_cursor_back_to_what_it_finds
     assert places(cursors)["a", 0].run_at == "2026-11-22 12:00:00+00"
     cursors.advance([claimed(run_at="2026-11-22 11:00:00+00")])
     assert places(cursors)["a", 0].run_at == "2026-11-22 11:00:00+00"
-
-
-# ── pace and amount ──
-
-
-def test_the_pace_of_steady_work_is_its_rate():
-    pace = Pace()
-    for tick in range(1000):
-        pace.add(1, tick / 500)
-    assert pace.per_second(999 / 500) == pytest.approx(500, rel=0.05)
-
-
-def test_the_pace_fades_when_nothing_is_done():
-    pace = Pace()
-    assert pace.per_second(0) == 0
-    pace.add(100, 0)
-    assert pace.per_second(Pace.WINDOW) == pytest.approx(pace.per_second(0) / math.e)
-    assert pace.per_second(10) < 1
-
-
-@pytest.mark.parametrize(
-    ("slots", "in_hand", "rate", "jobs"),
-    [
-        (8, 0, 0, 8),
-        (8, 5, 0, 3),
-        (8, 8, 0, 0),
-        (8, 20, 0, 0),
-        (8, 8, 1 / HORIZON, 1),
-        (8, 8, 0.99 / HORIZON, 0),
-        (0, 0, 1000, 50),
-        (8, 0, 10**6, MAX_CLAIM),
-    ],
-)
-def test_as_many_are_wanted_as_slots_are_free_now_or_within_the_horizon(slots, in_hand, rate, jobs):
-    assert wanted(slots, in_hand, rate) == jobs
-
-
-# ── gathering ──
-
-BUSY = {"rate": 10_000.0, "slots": 8, "in_hand": 508, "reported": 10, "keeps_up": False}
-
-
-@pytest.mark.parametrize(
-    ("situation", "seconds"),
-    [
-        ({}, HORIZON / 2),
-        ({"in_hand": 108}, 0.005),
-        ({"in_hand": 8}, 0),
-        ({"in_hand": 3}, 0),
-        ({"reported": FULL}, 0),
-        ({"rate": BRISK}, 0),
-        ({"keeps_up": True}, GATHER),
-        ({"keeps_up": True, "rate": BRISK}, 0),
-        ({"keeps_up": True, "reported": FULL}, 0),
-    ],
-)
-def test_outcomes_gather_as_long_as_no_slot_runs_dry(situation, seconds):
-    assert patience(**{**BUSY, **situation}) == pytest.approx(seconds)
 
 
 # ── schedule ──

@@ -131,3 +131,17 @@ def test_a_worker_shows_what_it_runs_when_asked(worker, send, lock, app, until):
     assert [(job["id"], job["task"]) for job in row.active] == [(result.id, "hold")]
     held.free()
     result.get(WAIT)
+
+
+def test_a_job_that_somebody_locked_in_vain_runs_while_others_keep_the_worker_busy(
+    start_worker, send, connect, until
+):
+    touched = send("add", 1, 2)
+    connection = connect(autocommit=False)
+    connection.execute("select from pgqueue.jobs_live for update")
+    connection.rollback()
+    for _ in range(2000):
+        last = send("add", 1, 1)
+    start_worker()
+    assert touched.get(WAIT) == 3
+    assert last.get(WAIT) == 2
