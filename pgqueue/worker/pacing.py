@@ -7,6 +7,8 @@ from __future__ import annotations
 import math
 
 MAX_CLAIM = 500
+#: What is fetched ahead grows no faster than so many times from one claim to the next.
+GROWTH = 4
 #: Jobs that are over within this time (seconds) are fetched ahead …
 HORIZON = 0.05
 #: … or within so many turns, if those take longer: a server that is far away or busy is to be asked
@@ -84,14 +86,14 @@ def wanted(
     """Return how many jobs to claim: for the free slots, and what will be free within the horizon.
 
     Long jobs make the speed small, and are not fetched ahead of the slot that will run them. What
-    was in hand after the last claim, `stock`, at most doubles: the next jobs may be longer.
+    was in hand after the last claim, `stock`, limits it: the next jobs may be longer.
 
     >>> wanted(slots=8, in_hand=8, speed=0.5), wanted(slots=8, in_hand=8, speed=4000.0)
     (0, 200)
     >>> wanted(slots=8, in_hand=0, speed=4000.0, stock=8)
-    24
+    40
     """
-    return max(0, min(MAX_CLAIM, slots + min(int(speed * ahead), 2 * stock) - in_hand))
+    return max(0, min(MAX_CLAIM, slots + min(int(speed * ahead), GROWTH * stock) - in_hand))
 
 
 def patience(*, rate: float, slots: int, in_hand: int, reported: int, keeps_up: bool) -> float:
