@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks import results
 from benchmarks.commits import ratio
+from benchmarks.crowd import ROW_WAITS
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -204,14 +205,14 @@ def crowd() -> str:
     for workers, queues in sorted({(r["workers"], r["queues"]) for r in runs}):
         some = [r for r in runs if (r["workers"], r["queues"]) == (workers, queues)]
         waits = [sum(r["waits"].values()) for r in some]
-        locks = [sum(n for k, n in r["waits"].items() if k.startswith("Lock:")) for r in some]
+        locks = [sum(n for k, n in r["waits"].items() if k in ROW_WAITS) for r in some]
         medians = [
             statistics.median(r[name] for r in some)
             for name in ("per_second", "supervisor_cpu", "children_cpu", "least_share")
         ]
         rows.append([workers, queues, *medians, f"{100 * sum(locks) / max(1, sum(waits)):.1f} %"])
     columns = ["workers", "queues", "jobs/s", "supervisors, µs/job", "children, µs/job"]
-    return table([*columns, "least worker's share", "looks that saw a lock"], rows)
+    return table([*columns, "least worker's share", "looks that saw a wait for a row"], rows)
 
 
 def commits() -> str:
