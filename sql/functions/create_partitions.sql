@@ -29,7 +29,7 @@ begin
                 'jobs_' || outcome || '_default')
                 into strays using low, high;
             continue when strays;
-            execute format('create table pgqueue.%I (like pgqueue.%I including defaults)',
+            execute format('create table pgqueue.%I (like pgqueue.%I including defaults including compression)',
                 leaf, 'jobs_' || outcome);
             execute format('alter table pgqueue.%I attach partition pgqueue.%I for values from (%L) to (%L)',
                 'jobs_' || outcome, leaf, low, high);

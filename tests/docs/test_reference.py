@@ -19,8 +19,8 @@ from pgqueue.request import Request
 from pgqueue.result import JobRow
 from pgqueue.retry import RetryPolicy
 from pgqueue.task import Call
-from pgqueue.worker.pacing import MAX_CLAIM
 from pgqueue.worker.duties import MAX_CRASHES
+from pgqueue.worker.pacing import MAX_CLAIM
 from pgqueue.worker.settings import WorkerOptions
 
 REFERENCE = page("reference.md")

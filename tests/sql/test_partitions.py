@@ -47,6 +47,19 @@ def test_a_migrated_schema_has_todays_partitions_and_the_next_days(jobs, clock, 
     assert days(jobs, state) == names(clock, 0, 1, 2, 3)
 
 
+def test_what_is_large_is_compressed_by_lz4_in_every_partition_of_today_and_later(jobs, clock):
+    clock.advance(days=1)
+    create(jobs)
+    methods = jobs.connection.execute(
+        "select distinct attname, attcompression from pg_attribute "
+        "join pg_partition_tree('pgqueue.jobs') on relid = attrelid "
+        "where attnum > 0 and atttypid in ('text'::regtype, 'jsonb'::regtype) "
+        "and attname <> all (array['queue', 'task'])"
+    ).fetchall()
+    large = ("args", "kwargs", "headers", "result", "error", "traceback", "past_errors")
+    assert sorted(methods) == sorted((name, "l") for name in large)
+
+
 def test_only_what_is_missing_is_made(jobs, clock):
     assert create(jobs) == 0
     clock.advance(days=1)

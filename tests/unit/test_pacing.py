@@ -21,6 +21,7 @@ from pgqueue.worker.pacing import (
     wanted,
 )
 
+
 def test_the_pace_of_steady_work_is_its_rate():
     pace = Pace()
     for tick in range(1000):
