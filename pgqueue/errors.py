@@ -14,7 +14,9 @@
     │   └── Retry                     "run me again later"
     └── JobError                      what became of a job
         ├── TaskFailed                it raised, and its retries are used up
-        │   └── MaxRetriesExceededError
+        │   ├── MaxRetriesExceededError
+        │   └── TimeLimitExceeded     its process was killed, because it ran for too long
+        ├── SoftTimeLimitExceeded     it runs for too long; raised in the task, which may end
         ├── TaskRevokedError          it was cancelled or expired
         ├── ResultTimeout             it had not finished in time (also a TimeoutError)
         └── StaleClaim                another worker owns it now
@@ -105,6 +107,14 @@ class MaxRetriesExceededError(TaskFailed):
 
     def __str__(self) -> str:
         return self.message
+
+
+class TimeLimitExceeded(TaskFailed):
+    """The job ran for longer than its `time_limit`, and its process was killed."""
+
+
+class SoftTimeLimitExceeded(JobError):  # noqa: N818 (Celery's name)
+    """Raised in a task that runs for longer than its `soft_time_limit`: it may end by itself."""
 
 
 class TaskRevokedError(JobError):

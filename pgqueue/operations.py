@@ -151,11 +151,23 @@ def release(jobs: Sequence[Released]) -> Query[set[str]]:
 
 
 def crash(
-    jobs: Sequence[Released] | Sequence[Lost], error: str, max_crashes: int
+    jobs: Sequence[Released] | Sequence[Lost],
+    error: str,
+    max_crashes: int,
+    *,
+    alone: bool = False,
 ) -> Query[dict[str, str]]:
-    """Charge jobs with a crash; returns each id with the state that it has now."""
-    params = {**_claims(jobs), "error": error, "max_crashes": max_crashes}
+    """Charge jobs with a crash; returns each id with the state that it has now.
+
+    `alone`: from now on they run beside no other job in their process.
+    """
+    params = {**_claims(jobs), "error": error, "max_crashes": max_crashes, "alone": alone}
     return Query("crash", params, lambda rows: dict((row[0], row[1]) for row in rows))  # noqa: C402
+
+
+def suspect(jobs: Sequence[Released], error: str) -> Query[set[str]]:
+    """Queue jobs again that a process died with, each to run alone; returns the ids of ours."""
+    return Query("suspect", {**_claims(jobs), "error": error}, _ids)
 
 
 def cancel_requested(ids: Iterable[str]) -> Query[set[str]]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
 from pgqueue.identifiers import job_id, uuid7
+from pgqueue.limits import RESERVED, Limits, checked_limits, noted
 from pgqueue.retry import MAX_DELAY, MAX_RETRIES, RetryPolicy, is_retry_limit
 from pgqueue.rows import FOREVER, NewJob
 
@@ -23,8 +24,9 @@ class Options(TypedDict, total=False):
     `queue`: where the job waits. `priority`: 0 to 9, 9 first. `countdown`: seconds from now before
     which it does not run, or `eta`, that time itself. `expires`: seconds from now, or the time,
     after which it is cancelled instead of run. `task_id`: a UUID of your own. `headers`: a dict
-    for your own use. `max_retries`: instead of the task's; None: for ever. `notify=False`: do not
-    wake a sleeping worker (for transactions that will be prepared).
+    for your own use. `max_retries`: instead of the task's; None: for ever. `time_limit`,
+    `soft_time_limit`: seconds, instead of the task's. `notify=False`: do not wake a sleeping worker
+    (for transactions that will be prepared).
     """
 
     queue: str
@@ -35,6 +37,8 @@ class Options(TypedDict, total=False):
     task_id: UUID | str
     headers: Mapping[str, Any]
     max_retries: int | None
+    time_limit: float | None
+    soft_time_limit: float | None
     notify: bool
 
 
@@ -42,13 +46,16 @@ class TaskOptions(TypedDict, total=False):
     """The options of `@app.task(...)`; Celery's names and defaults.
 
     `name`: else the module's and the function's. `queue`, `priority`, `expires` (seconds): what
-    its jobs have if the call does not say otherwise. The others are the task's `RetryPolicy`.
+    its jobs have if the call does not say otherwise. `time_limit`, `soft_time_limit`: seconds after
+    which a run is killed, and asked to end. The others are the task's `RetryPolicy`.
     """
 
     name: str
     queue: str
     priority: int
     expires: float
+    time_limit: float | None
+    soft_time_limit: float | None
     max_retries: int | None
     default_retry_delay: float
     autoretry_for: Sequence[type[BaseException]]
@@ -59,7 +66,7 @@ class TaskOptions(TypedDict, total=False):
 
 
 def checked_options(options: TaskOptions) -> dict[str, Any]:
-    """Return the options of a task as `Task` takes them: those of retrying as a policy.
+    """Return the options of a task as `Task` takes them: those of retrying and the limits as one.
 
     >>> checked_options({"queue": "mail", "max_retries": 5})["policy"].max_retries
     5
@@ -70,8 +77,8 @@ def checked_options(options: TaskOptions) -> dict[str, Any]:
     for name in ("autoretry_for", "dont_autoretry_for"):
         if isinstance(policy.get(name), list):
             policy[name] = tuple(policy[name])
-    others = {k: v for k, v in options.items() if k not in policy_names}
-    return {**others, "policy": RetryPolicy(**policy)}
+    others = {k: v for k, v in options.items() if k not in (*policy_names, *Limits._fields)}
+    return {**others, "policy": RetryPolicy(**policy), "limits": _limits(options)}
 
 
 def new_job(
@@ -92,6 +99,9 @@ def new_job(
     headers = options.get("headers")
     if not isinstance(headers, Mapping | None):
         raise InvalidOption(f"headers={headers!r}: give a dict")
+    if headers and RESERVED in headers:
+        raise InvalidOption(f"headers={headers!r}: {RESERVED!r} is taken; use another key")
+    headers = noted(headers, _limits(options))
     countdown, eta = options.get("countdown"), options.get("eta")
     if countdown is not None and eta is not None:
         raise InvalidOption("countdown= and eta= say the same thing: give one of them")
@@ -111,6 +121,10 @@ def new_job(
         notify=bool(options.get("notify", True)),
         chosen=options.get("task_id") is not None,
     )
+
+
+def _limits(options: Mapping[str, Any] | TaskOptions) -> Limits:
+    return checked_limits(options.get("time_limit"), options.get("soft_time_limit"))
 
 
 def checked_name(kind: str, name: object) -> str:

@@ -25,6 +25,9 @@ class Request:
     claim: int
     priority: int = 0
     headers: dict[str, Any] = field(default_factory=dict)
+    #: Seconds after which this run is killed, and asked to end; None: never.
+    time_limit: float | None = None
+    soft_time_limit: float | None = None
     #: JSON text to store as the result by `self.transaction()`; see `Task.set_result`.
     result: str | None = None
     #: Set once the job has been finished in a transaction of the task's own.

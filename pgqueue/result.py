@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.codec import decode
-from pgqueue.errors import ResultTimeout, TaskFailed, TaskRevokedError
+from pgqueue.errors import ResultTimeout, TaskFailed, TaskRevokedError, TimeLimitExceeded
 from pgqueue.identifiers import job_id
 from pgqueue.query import Database
 from pgqueue.rows import JobRow, Outcome
@@ -202,4 +202,5 @@ def _value(outcome: Outcome) -> Any:
     if outcome.state == "cancelled":
         raise TaskRevokedError(f"job {outcome.id}: {outcome.error or 'cancelled'}")
     kind, _, message = (outcome.error or "").partition(": ")
-    raise TaskFailed(kind, message, outcome.traceback)
+    error = TimeLimitExceeded if kind == TimeLimitExceeded.__name__ else TaskFailed
+    raise error(kind, message, outcome.traceback)

@@ -23,6 +23,7 @@ from pgqueue import operations
 from pgqueue.codec import encode
 from pgqueue.errors import InvalidCall, UsageError
 from pgqueue.identifiers import uuid7
+from pgqueue.limits import NO_LIMITS, Limits
 from pgqueue.options import (
     Options,
     checked_name,
@@ -58,6 +59,7 @@ class Task(Running, Generic[P, R]):
         priority: int = 0,
         expires: float | None = None,
         policy: RetryPolicy | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self.function = function
         self.database = database
@@ -67,6 +69,7 @@ class Task(Running, Generic[P, R]):
         self.priority = checked_priority(priority)
         self.expires = None if expires is None else checked_seconds("expires", expires)
         self.policy = policy or RetryPolicy()
+        self.limits = limits
         self.is_async = inspect.iscoroutinefunction(function)
         self._signature = _signature(function, bind)
         #: The numbers of arguments that fit if all are given by position.

@@ -1,6 +1,7 @@
 -- running -> queued, or failed after the third time, for a batch of jobs whose process died.
 -- A crash is not the task's failure: it counts apart from attempts. Fenced by the claim number.
--- Sleepers are woken: whoever crashed or was lost looks for no jobs now.
+-- Sleepers are woken: whoever crashed or was lost looks for no jobs now. A job that is known to have
+-- done it runs alone from now on: a note in its headers says so.
 with dead as materialized (
     select j.id, j.crashes + 1 as crashes
     from pgqueue.jobs_live j
@@ -13,6 +14,9 @@ with dead as materialized (
     set state = 'queued',
         attempt = j.attempt - 1,
         crashes = d.crashes,
+        headers = case when not %(alone)s::boolean then j.headers else
+            jsonb_set(case jsonb_typeof(j.headers) when 'object' then j.headers else '{}' end,
+                      '{pgqueue}', coalesce(j.headers -> 'pgqueue', '{}') || '{"alone": true}') end,
         past_errors = pgqueue.add_error(j.past_errors, j.attempt, j.claim, j.worker_id,
                                         j.started_at, pgqueue.now(), %(error)s::text, null)
     from dead d

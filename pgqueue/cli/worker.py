@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from pgqueue.cli.probe import introduce
 from pgqueue.cli.project import Project
 from pgqueue.config import find_dsn
 from pgqueue.errors import ConfigurationError
+from pgqueue.limits import checked_limits
 from pgqueue.options import checked_name
 from pgqueue.worker.logs import FORMATS, LEVELS, configure_logging
 from pgqueue.worker.settings import WorkerOptions
@@ -69,6 +71,30 @@ MOST = 32767  # of the column's type
     help="How long running jobs may go on after the first SIGTERM or Ctrl-C.",
 )
 @click.option(
+    "--time-limit",
+    type=float,
+    metavar="SECONDS",
+    help="Kill runs that take longer, of tasks that have no limit of their own.",
+)
+@click.option(
+    "--soft-time-limit",
+    type=float,
+    metavar="SECONDS",
+    help="Raise SoftTimeLimitExceeded in runs that take longer, likewise.",
+)
+@click.option(
+    "--max-tasks-per-child",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Replace a child process after so many jobs.",
+)
+@click.option(
+    "--max-memory-per-child",
+    type=click.IntRange(1),
+    metavar="KIB",
+    help="Replace a child process that has more memory (resident, KiB) after a job.",
+)
+@click.option(
     "-l",
     "--log-level",
     type=click.Choice(LEVELS, case_sensitive=False),
@@ -92,6 +118,10 @@ def worker(
     processes: int | None,
     name: str | None,
     grace: float,
+    time_limit: float | None,
+    soft_time_limit: float | None,
+    max_tasks_per_child: int | None,
+    max_memory_per_child: int | None,
     log_level: str,
     log_format: str,
     dsn: str | None,
@@ -122,6 +152,9 @@ def worker(
         concurrency=concurrency,
         queues=tuple(checked_name("queue", queue) for queue in names(queues)),
         grace=grace,
+        limits=checked_limits(time_limit, soft_time_limit),
+        max_tasks_per_child=max_tasks_per_child or math.inf,
+        max_memory_per_child=max_memory_per_child or math.inf,
         log_level=log_level.lower(),
         log_format=log_format,
     )

@@ -10,8 +10,10 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
 from pgqueue.app import PgQueue
+from pgqueue.limits import Limits
 from pgqueue.loading import load_app
 from pgqueue.worker import frames
 from pgqueue.worker.executor import Executor
@@ -29,6 +31,7 @@ def main() -> None:
     # starts would inherit that the signal is ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
+    os.set_inheritable(options.fd, False)  # what tasks start has no end of the pipe
     pipe = socket.socket(fileno=options.fd)
     try:
         app = load_app(options.app)
@@ -40,10 +43,19 @@ def main() -> None:
             pipe.sendall(frames.frame(frames.BROKEN, text))
         raise SystemExit(1) from None
     writer = Writer(pipe.sendall)
-    _serve(pipe, app, Executor(app.tasks, options.slots, writer.put), writer)
+    limits = Limits(options.time_limit, options.soft_time_limit)
+    executor = Executor(app.tasks, options.slots, writer.put, limits, lent=options.alone)
+    if not options.alone:
+        _serve(pipe, app, executor, writer)
+    # Only the main thread can be interrupted in what it waits for, see `alarms`.
+    serve = threading.Thread(
+        target=_serve, args=(pipe, app, executor, writer), name="pgqueue-pipe", daemon=True
+    )
+    serve.start()
+    executor.work()
 
 
-def _serve(pipe: socket.socket, app: PgQueue, executor: Executor, writer: Writer) -> None:
+def _serve(pipe: socket.socket, app: PgQueue, executor: Executor, writer: Writer) -> NoReturn:
     reader = frames.FrameReader()
     while data := _received(pipe):
         for kind, body in reader.feed(data):
@@ -56,7 +68,10 @@ def _serve(pipe: socket.socket, app: PgQueue, executor: Executor, writer: Writer
                 app.close()
                 writer.close()
                 os._exit(0)
-    # The supervisor is gone, and with it the lease: whatever runs here runs elsewhere soon.
+    # The supervisor is gone, and with it the lease: whatever runs here runs elsewhere soon. What
+    # tasks have started ends, too: it is of this process's group.
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 
@@ -113,6 +128,8 @@ def _hello(app: PgQueue) -> dict[str, object]:
         "schema": app.schema,
         "tasks": sorted(app.tasks),
         "queues": sorted({task.queue for task in app.tasks.values()}),
+        "coroutines": [task.name for task in app.tasks.values() if task.is_async],
+        "limits": {task.name: task.limits for task in app.tasks.values() if any(task.limits)},
     }
 
 
@@ -122,6 +139,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--app", required=True)
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--name", required=True)
+    parser.add_argument("--alone", action="store_true")
+    parser.add_argument("--time-limit", type=float)
+    parser.add_argument("--soft-time-limit", type=float)
     parser.add_argument("--log-level", default="info")
     parser.add_argument("--log-format", default="human")
     return parser.parse_args()

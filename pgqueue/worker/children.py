@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
+import math
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pgqueue.limits import NO_LIMITS, Limits
 from pgqueue.rows import ClaimedJob
 from pgqueue.worker import frames
 from pgqueue.worker.frames import Record
+from pgqueue.worker.processes import Process
+
+#: So long (seconds) may what a killed process has reported still be on its way.
+LAST_WORDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,11 @@ class ChildOptions:
     name: str
     log_level: str
     log_format: str
+    limits: Limits = NO_LIMITS
+    #: Whether it runs one job at a time, in its main thread.
+    alone: bool = False
+    #: How many jobs it may run in its life.
+    most: float = math.inf
 
 
 class Child(asyncio.Protocol):
@@ -52,10 +60,17 @@ class Child(asyncio.Protocol):
         self.jobs: dict[str, tuple[ClaimedJob, float]] = {}
         #: When it last reported anything.
         self.heard_at = 0.0
+        #: How many jobs it may still be given.
+        self.room = options.most
+        #: Whether it was killed on purpose, and how the job is to end that it was killed for.
+        self.killed = False
+        self.verdict: Record | None = None
+        #: From whom it takes over, while that one is there.
+        self.predecessor: Child | None = None
         self._on_hello, self._on_outcomes, self._on_gone = on_hello, on_outcomes, on_gone
         self._reader = frames.FrameReader()
         self._transport: asyncio.Transport | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     async def start(self) -> None:
         """Start the process."""
@@ -64,11 +79,10 @@ class Child(asyncio.Protocol):
         command = [sys.executable, "-m", "pgqueue.worker.child", "--fd", str(theirs.fileno())]
         command += ["--app", o.app, "--slots", str(o.slots), "--name", o.name]
         command += ["--log-level", o.log_level, "--log-format", o.log_format]
-        # A process group of its own: a terminal's Ctrl-C does not reach it, and killing it takes
-        # along what its tasks have started.
-        self._process = subprocess.Popen(  # noqa: S603, ASYNC220 (our own module; a spawn is short)
-            command, pass_fds=[theirs.fileno()], process_group=0, stdin=subprocess.DEVNULL
-        )
+        command += ["--alone"] if o.alone else []
+        for name, seconds in o.limits._asdict().items():
+            command += [f"--{name.replace('_', '-')}", str(seconds)] if seconds else []
+        self._process = Process(command, theirs.fileno())
         theirs.close()
         ours.setblocking(False)
         loop = asyncio.get_running_loop()
@@ -81,6 +95,13 @@ class Child(asyncio.Protocol):
         return self._process.pid
 
     @property
+    def serving(self) -> bool:
+        """Whether it can be given jobs: it has begun, is not to end, and it is its turn."""
+        before = self.predecessor
+        waits = before is not None and not (before.quitting or before.room <= 0)
+        return self.ready and not self.quitting and not self.killed and not waits
+
+    @property
     def unstarted(self) -> int:
         """How many of its jobs certainly wait for a slot."""
         return max(0, len(self.jobs) - self.slots)
@@ -89,6 +110,7 @@ class Child(asyncio.Protocol):
         """Hand jobs to the process."""
         for job in jobs:
             self.jobs[job.id] = (job, now)
+        self.room -= len(jobs)
         self._write(frames.jobs_frame(jobs))
 
     def recall(self) -> None:
@@ -100,28 +122,37 @@ class Child(asyncio.Protocol):
         self.quitting = True
         self._write(frames.frame(frames.QUIT))
 
-    def kill(self) -> None:
-        """End the process and all that its tasks have started, at once."""
-        if self._process and self._process.poll() is None:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                self._process.kill()
+    def kill(self, verdict: Record | None = None) -> None:
+        """End the process and all that its tasks have started, at once.
 
-    def cause_of_death(self) -> str:
+        `verdict` is the record of how the job ends because of which that is, unless the job has
+        ended already. Nobody is charged; others that ran beside it run again.
+        """
+        self.killed = True
+        self.verdict = self.verdict or verdict
+        if self._process:
+            self._process.kill()
+            # It may not be the process that holds the pipe open, but what a task has forked.
+            asyncio.get_running_loop().call_later(LAST_WORDS, self._hang_up)
+
+    def look(self) -> None:
+        """Notice the end of a process whose pipe is held open by what a task has forked."""
+        if self._process and self._process.has_ended:
+            asyncio.get_running_loop().call_later(LAST_WORDS, self._hang_up)
+
+    def bury(self) -> str:
         """Wait for the process, which has closed its pipe, and say how it ended."""
         assert self._process
-        try:
-            code = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            code = self._process.wait()
-        return describe_exit(code)
+        return self._process.bury(clean=self.quitting and not self.jobs)
 
     def begun_and_waiting(self) -> tuple[list[ClaimedJob], list[ClaimedJob]]:
         """Return the jobs that a slot may have begun, and those that certainly none has."""
         jobs = [job for job, _ in self.jobs.values()]
         return jobs[: self.slots], jobs[self.slots :]
+
+    def _hang_up(self) -> None:
+        if self._transport:
+            self._transport.abort()
 
     def _write(self, data: bytes) -> None:
         if self._transport and not self._transport.is_closing():
@@ -150,19 +181,3 @@ class Child(asyncio.Protocol):
         """Tell the supervisor that the process is gone."""
         del exc
         self._on_gone(self)
-
-
-def describe_exit(code: int) -> str:
-    """Say how a process ended.
-
-    >>> describe_exit(-9)
-    'killed by SIGKILL'
-    >>> describe_exit(3)
-    'exited with status 3'
-    """
-    if code >= 0:
-        return f"exited with status {code}"
-    try:
-        return f"killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"killed by signal {-code}"

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Any
 
 from pgqueue.errors import ConfigurationError
@@ -14,19 +15,23 @@ from pgqueue.rows import ClaimedJob, Released
 from pgqueue.worker import frames
 from pgqueue.worker.children import Child, ChildOptions
 from pgqueue.worker.frames import Record
+from pgqueue.worker.isolation import Isolation
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.pacing import Pace, Speed
+from pgqueue.worker.processes import describe_exit
 from pgqueue.worker.reports import Batch
+from pgqueue.worker.rules import Rules
 from pgqueue.worker.settings import WorkerOptions
+from pgqueue.worker.shift import Shift
 from pgqueue.worker.shutdown import Shutdown
+from pgqueue.worker.verdicts import post_mortem
 
 log = logging.getLogger("pgqueue.worker")
 
 #: A child that has reported nothing for so many seconds gives back what it has not begun.
 HOARDING = 0.1
-#: One that cannot even start is started again no faster than this.
-RESTART = 1.0
 MAX_ACTIVE = 100
+CLEAN = describe_exit(0)
 
 
 class Crew:
@@ -43,10 +48,12 @@ class Crew:
         self._journal = journal
         self._shutdown = shutdown
         self._on_change = on_change
-        self._children: list[Child] = []
+        self._rules = Rules(options.limits)
+        self._shift = Shift(options, self._start_shared)
+        self._isolation = Isolation(options, self._start_alone)
+        self._alone = count(1)
         self._nobody = asyncio.Event()
         self._ending = False
-        self._restarts: set[asyncio.Task[None]] = set()
         self._batch = Batch()
         #: What is being written down; a lost connection must not have it released.
         self._taken = Batch()
@@ -60,17 +67,21 @@ class Crew:
 
     async def start(self) -> None:
         """Start every child."""
-        for number in range(self._options.processes):
-            await self._start_child(number)
+        await self._shift.start()
 
     async def serve(self) -> None:
         """Have jobs back, for ever, from children that do not get to them."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(HOARDING)
+            now = loop.time()
             for child in self._children:
-                if child.unstarted and loop.time() - child.heard_at > HOARDING:
+                child.look()
+                if child.unstarted and now - child.heard_at > HOARDING:
                     child.recall()
+            self._give_back(self._isolation.give_back(now, HOARDING))
+            self._isolation.staff(now)
+            self._isolation.rest(now)
 
     async def quit(self) -> None:
         """End every child as soon as it runs nothing; kill what outlives the grace."""
@@ -91,13 +102,14 @@ class Crew:
         """Have back what no child has begun."""
         for child in self._children:
             child.recall()
+        self._give_back(self._isolation.give_back(asyncio.get_running_loop().time()))
 
     def give_up(self) -> None:
         """Kill the children that still run something, and give their jobs back uncharged."""
         for child in self._children:
             if child.jobs:
                 child.kill()
-                self._batch.released += [Released(j.id, j.claim) for j, _ in child.jobs.values()]
+                self._give_back([job for job, _ in child.jobs.values()])
                 child.jobs.clear()
 
     # ── jobs in ──────────────────────────────────────────────────────────────────────────────
@@ -105,12 +117,19 @@ class Crew:
     @property
     def slots(self) -> int:
         """How many jobs can run at once now."""
-        return sum(child.slots for child in self._ready())
+        shared = self._shift.slots
+        return min(shared + self._isolation.in_hand, self._options.concurrency) if shared else 0
+
+    @property
+    def room(self) -> float:
+        """How many more jobs the children take before they are replaced."""
+        return self._shift.room
 
     @property
     def in_hand(self) -> int:
         """How many jobs the children have."""
-        return sum(len(child.jobs) for child in self._children)
+        shared = sum(len(child.jobs) for child in self._shift.children)
+        return shared + self._isolation.in_hand
 
     @property
     def reported(self) -> int:
@@ -119,24 +138,28 @@ class Crew:
 
     def hand_out(self, jobs: list[ClaimedJob], now: float) -> None:
         """Give each child its share of the jobs, the emptiest first."""
-        ready = sorted(self._ready(), key=lambda child: len(child.jobs) / child.slots)
-        if not ready:
-            self._batch.released += [Released(job.id, job.claim) for job in jobs]
-            return
-        load = (sum(len(child.jobs) for child in ready) + len(jobs)) / sum(c.slots for c in ready)
-        rest = jobs
-        for child in ready[:-1]:
-            share = max(0, round(load * child.slots) - len(child.jobs))
-            if share and rest:
+        rest, apart = self._rules.divide(jobs)
+        if apart:
+            self._isolation.take(apart, now)
+        ready = sorted(self._shift.serving, key=lambda child: len(child.jobs) / child.slots)
+        load = sum(len(child.jobs) for child in ready) + len(rest)
+        slots = sum(child.slots for child in ready)
+        for child in ready:
+            share = len(rest)
+            if child is not ready[-1]:
+                share = max(0, round(load * child.slots / slots) - len(child.jobs))
+            if share := int(min(share, child.room, len(rest))):
                 child.send(rest[:share], now)
                 rest = rest[share:]
-        if rest:
-            ready[-1].send(rest, now)
+        self._give_back(rest)
         self.stock = self.in_hand
         self.speed.note(now, busy=True)
+        self._shift.renew(self.pace.per_second(now))
 
-    def _ready(self) -> list[Child]:
-        return [child for child in self._children if child.ready and not child.quitting]
+    def _give_back(self, jobs: Iterable[ClaimedJob]) -> None:
+        if released := [Released(job.id, job.claim) for job in jobs]:
+            self._batch.released += released
+            self._on_change()
 
     # ── outcomes out ─────────────────────────────────────────────────────────────────────────
 
@@ -153,6 +176,7 @@ class Crew:
     def known_claims(self) -> set[tuple[str, int]]:
         """Return id and claim of the jobs that run or whose end is not written down yet."""
         held = {(job.id, job.claim) for child in self._children for job, _ in child.jobs.values()}
+        held |= {(job.id, job.claim) for job in self._isolation.waiting}
         return held | self._batch.claims() | self._taken.claims()
 
     def active(self, now: float) -> str:
@@ -185,57 +209,89 @@ class Crew:
             # claimed the job anew: for the fence to refuse.
             if int(record[2]) == job.claim:
                 del child.jobs[job.id]
-                if record[0] == frames.UNSTARTED and self._hand_over(child, job):
-                    continue
+                if record[0] == frames.UNSTARTED:
+                    child.room += 1
+                    if self._hand_over(child, job):
+                        continue
             self._batch.add(record)
             self._journal.ended(job, record)
         self.pace.add(len(records), child.heard_at)
         self.speed.note(child.heard_at, done=len(records), busy=self.in_hand > 0)
+        if child.options.alone:
+            self._isolation.freed(child)
+        self._shift.renew(self.pace.per_second(child.heard_at))
         self._on_change()
 
     def _hand_over(self, child: Child, job: ClaimedJob) -> bool:
         """Give a job that one child has no slot for to another that has; False if none has."""
         if self._shutdown.under_way:
             return False
-        for other in self._ready():
-            if other is not child and len(other.jobs) < other.slots:
+        for other in self._shift.serving:
+            if other is not child and len(other.jobs) < other.slots and other.room > 0:
                 other.send([job], asyncio.get_running_loop().time())
                 return True
         return False
 
     # ── births and deaths ────────────────────────────────────────────────────────────────────
 
-    async def _start_child(self, number: int) -> None:
+    @property
+    def _children(self) -> list[Child]:
+        return [*self._shift.children, *self._isolation.children]
+
+    async def _start_shared(self, number: int) -> Child:
+        return await self._start(str(number + 1), self._options.slots(number), alone=False)
+
+    async def _start_alone(self) -> Child:
+        return await self._start(f"alone-{next(self._alone)}", 1, alone=True)
+
+    async def _start(self, name: str, slots: int, *, alone: bool) -> Child:
         o = self._options
         options = ChildOptions(
-            o.app, o.slots(number), f"{o.name}/{number + 1}", o.log_level, o.log_format
+            o.app,
+            slots,
+            f"{o.name}/{name}",
+            o.log_level,
+            o.log_format,
+            o.limits,
+            alone,
+            o.max_tasks_per_child,
         )
-        child = Child(
-            options, self._on_hello, self._on_outcomes, lambda gone: self._on_gone(gone, number)
-        )
+        child = Child(options, self._on_hello, self._on_outcomes, self._on_gone)
         await child.start()
-        self._children.append(child)
         self._nobody.clear()
+        if self._ending:
+            child.kill()
+        return child
 
     def _on_hello(self, child: Child, hello: dict[str, Any]) -> None:
+        self._rules.learn(hello)
         if not self.hello.done():
             self.hello.set_result(hello)
         log.debug("process %s (pid %d) is ready", child.options.name, child.pid)
         if self._shutdown.under_way:
             child.quit()
+        elif child.options.alone:
+            self._isolation.staff(asyncio.get_running_loop().time())
+        else:
+            self._shift.ready(child)
         self._on_change()
 
-    def _on_gone(self, child: Child, number: int) -> None:
-        """Charge the jobs that a dead child had begun, release the others, start another child."""
-        self._children.remove(child)
+    def _on_gone(self, child: Child) -> None:
+        """Decide what becomes of a dead child's jobs, and who takes its place."""
+        goes_on = not self._ending and not self._shutdown.under_way
+        if child.options.alone:
+            self._isolation.gone(child)
+        else:
+            self._shift.gone(child, again=goes_on and self.hello.done())
         if not self._children:
             self._nobody.set()
-        cause = child.cause_of_death()
+        cause = child.bury()
         begun, waiting = child.begun_and_waiting()
-        if begun:
-            error = f"WorkerLost: the process that ran it was {cause}"
-            self._batch.crashed.setdefault(error, []).extend(Released(j.id, j.claim) for j in begun)
-            self._batch.released += [Released(j.id, j.claim) for j in waiting]
+        fate = post_mortem(begun, waiting, cause, killed=child.killed, verdict=child.verdict)
+        self._batch.merge(fate)
+        if fate.finished and child.verdict:
+            self._journal.ended(begun[0], child.verdict)
+        child.jobs.clear()
         self._on_change()
         if not self.hello.done():
             self._ending = True
@@ -243,13 +299,5 @@ class Crew:
             self.hello.set_exception(
                 ConfigurationError(f"-A {self._options.app} cannot be loaded: {why}")
             )
-        elif not self._ending and not self._shutdown.under_way:
+        elif goes_on and not child.killed and not (child.quitting and cause == CLEAN):
             log.error("process %s (pid %d) was %s", child.options.name, child.pid, cause)
-            restart = asyncio.ensure_future(self._restart(number, 0 if child.ready else RESTART))
-            self._restarts.add(restart)
-            restart.add_done_callback(self._restarts.discard)
-
-    async def _restart(self, number: int, delay: float) -> None:
-        await asyncio.sleep(delay)
-        if not self._ending and not self._shutdown.under_way:
-            await self._start_child(number)

@@ -10,25 +10,35 @@ from typing import Any
 from pgqueue.codec import decode, encode
 from pgqueue.describe import describe_exception
 from pgqueue.errors import Retry, StaleClaim
+from pgqueue.limits import NO_LIMITS, RESERVED, Limits, read_notes
 from pgqueue.request import Request, current
 from pgqueue.retry import automatic_delay, may_retry, retries_itself
 from pgqueue.rows import FOREVER
 from pgqueue.task import Task
 from pgqueue.worker import frames
+from pgqueue.worker.alarms import Alarm, until
 from pgqueue.worker.frames import Record
 
 log = logging.getLogger("pgqueue.task")
 
 
 class Run:
-    """A job in a child's hands: what came over the pipe, and by when it must begin."""
+    """A job in a child's hands: what came over the pipe, and by when it must begin.
 
-    __slots__ = ("_record", "_request", "deadline", "task")
+    `limits` are the worker's, for jobs and tasks that have none of their own.
+    """
+
+    __slots__ = ("_limits", "_record", "_request", "deadline", "task")
 
     def __init__(
-        self, record: Record, tasks: Mapping[str, Task[Any, Any]], received: float
+        self,
+        record: Record,
+        tasks: Mapping[str, Task[Any, Any]],
+        received: float,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._record = record
+        self._limits = limits
         self._request: Request | None = None
         self.task = tasks.get(record[7])
         expires_in = record[4]
@@ -51,7 +61,12 @@ class Run:
             task, request = self._begin()
             token = current.set(request)
             try:
-                return self._succeeded(task, request, task(*request.args, **request.kwargs))
+                if request.soft_time_limit is None:
+                    value = task(*request.args, **request.kwargs)
+                else:
+                    with Alarm(request.soft_time_limit):
+                        value = task(*request.args, **request.kwargs)
+                return self._succeeded(task, request, value)
             finally:
                 current.reset(token)
         except BaseException as error:  # noqa: BLE001 (whatever a task raises is its outcome)
@@ -64,7 +79,10 @@ class Run:
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
             current.set(request)  # every job is a task of the loop, with a context of its own
-            return self._succeeded(task, request, await task(*request.args, **request.kwargs))
+            coroutine = task(*request.args, **request.kwargs)
+            if request.soft_time_limit is not None:
+                coroutine = until(request.soft_time_limit, coroutine)
+            return self._succeeded(task, request, await coroutine)
         except BaseException as error:  # noqa: BLE001 (the same)
             return self._raised(error)
 
@@ -87,8 +105,13 @@ class Run:
             max_retries=_max_retries(max_attempts, self.task),
             claim=int(claim),
             priority=int(priority),
-            headers=decode(headers) if headers else {},
         )
+        limits = self.task.limits
+        if headers:
+            request.headers = decode(headers)
+            if isinstance(request.headers, dict):  # SQL by hand can write others
+                limits = read_notes(request.headers.pop(RESERVED, None)).limits.over(limits)
+        request.time_limit, request.soft_time_limit = limits.over(self._limits)
         self._request = request
         return self.task, request
 

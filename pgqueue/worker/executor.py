@@ -8,8 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, NoReturn
 
+from pgqueue.limits import NO_LIMITS, Limits
 from pgqueue.task import Task
 from pgqueue.worker.execution import Run
 from pgqueue.worker.frames import Record
@@ -23,8 +24,15 @@ class Executor:
     """
 
     def __init__(
-        self, tasks: Mapping[str, Task[Any, Any]], slots: int, report: Callable[[str], None]
+        self,
+        tasks: Mapping[str, Task[Any, Any]],
+        slots: int,
+        report: Callable[[str], None],
+        limits: Limits = NO_LIMITS,
+        *,
+        lent: bool = False,
     ) -> None:
+        self._limits = limits
         self._tasks = tasks
         self._report = report
         self._lock = threading.Lock()
@@ -34,14 +42,15 @@ class Executor:
         self._free = slots
         self._handed: SimpleQueue[Run] = SimpleQueue()
         self._threads = 0
-        self._resting = 0
+        #: Threads that wait to be handed something; one that is lent comes with `work`.
+        self._resting = int(lent)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: set[asyncio.Task[None]] = set()
 
     def submit(self, records: list[Record]) -> None:
         """Take jobs to run, as soon as slots are free."""
         now = time.monotonic()
-        runs = [Run(record, self._tasks, now) for record in records]
+        runs = [Run(record, self._tasks, now, self._limits) for record in records]
         with self._lock:
             self._waiting.extend(runs)
             begin = min(self._free, len(self._waiting))
@@ -75,11 +84,10 @@ class Executor:
                 self._threads += 1
         self._handed.put(run)
         if spawn:
-            threading.Thread(
-                target=self._work, name=f"pgqueue-{self._threads}", daemon=True
-            ).start()
+            threading.Thread(target=self.work, name=f"pgqueue-{self._threads}", daemon=True).start()
 
-    def _work(self) -> None:
+    def work(self) -> NoReturn:
+        """Lend this thread, for ever, to jobs of `def` tasks."""
         while True:
             run: Run | None = self._handed.get()
             while run is not None and not run.is_async:

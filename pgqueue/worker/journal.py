@@ -14,7 +14,7 @@ from pgqueue.worker.reports import Batch
 log = logging.getLogger("pgqueue.worker")
 
 ALWAYS_SHOWN = ("succeeded", "failed", "cancelled")
-SUMMARY = (*ALWAYS_SHOWN, "retried", "crashed", "released", "stale")
+SUMMARY = (*ALWAYS_SHOWN, "retried", "crashed", "suspected", "released", "stale")
 
 
 class Journal:
@@ -57,7 +57,8 @@ class Journal:
             self._counts[finished.state] += finished.id not in stale
         for name, jobs in (("retried", batch.retried), ("released", batch.released)):
             self._counts[name] += sum(job.id not in stale for job in jobs)
-        self._counts["crashed"] += sum(map(len, batch.crashed.values()))
+        for name, by_cause in (("crashed", batch.crashed), ("suspected", batch.suspected)):
+            self._counts[name] += sum(map(len, by_cause.values()))
         if stale and not batch.resent:
             self._counts["stale"] += len(stale)
             log.warning(

@@ -29,7 +29,7 @@ IN_ORDER = {"enable_indexscan": "on", "enable_bitmapscan": "off"}
 BY_ID = {"enable_indexscan": "off", "enable_bitmapscan": "on"}
 
 #: The statements that name their jobs.
-LOOKUPS = frozenset({"finish", "retry", "release", "crash", "cancel_requested"})
+LOOKUPS = frozenset({"finish", "retry", "release", "crash", "suspect", "cancel_requested"})
 
 
 def settings(statement: str) -> dict[str, str]:

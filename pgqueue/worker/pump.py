@@ -113,13 +113,14 @@ class Pump:
         slots = self._crew.slots
         if not slots:
             return 0
-        return pacing.wanted(
+        want = pacing.wanted(
             slots=slots,
             in_hand=self._crew.in_hand,
             speed=self._crew.speed.per_second,
             ahead=pacing.horizon(self._schedule.turn),
             stock=self._crew.stock,
         )
+        return int(min(want, self._crew.room))
 
     async def _turn(self, batch: Batch, want: int) -> None:
         loop = asyncio.get_running_loop()

@@ -22,14 +22,18 @@ class Batch:
     released: list[Released] = field(default_factory=list)
     #: Jobs whose process died, by what it died of.
     crashed: dict[str, list[Released]] = field(default_factory=dict)
+    #: The same, where nobody knows which of them did it.
+    suspected: dict[str, list[Released]] = field(default_factory=dict)
     #: Whether some of it may have been written already, by a commit whose answer was lost.
     resent: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.finished or self.retried or self.released or self.crashed)
+        return bool(
+            self.finished or self.retried or self.released or self.crashed or self.suspected
+        )
 
     def __len__(self) -> int:
-        return len(self.finished) + len(self.retried) + len(self.released) + len(self._crashes())
+        return len(self.finished) + len(self.retried) + len(self._given_back())
 
     def add(self, record: frames.Record) -> None:
         """Take a record that a child sent."""
@@ -53,6 +57,8 @@ class Batch:
         self.released += later.released
         for cause, jobs in later.crashed.items():
             self.crashed.setdefault(cause, []).extend(jobs)
+        for cause, jobs in later.suspected.items():
+            self.suspected.setdefault(cause, []).extend(jobs)
         self.resent = self.resent or later.resent
 
     def ids(self) -> set[str]:
@@ -62,7 +68,7 @@ class Batch:
 
     def claims(self) -> set[tuple[str, int]]:
         """Return id and claim of all jobs in the batch."""
-        parts = (self.finished, self.retried, self.released, self._crashes())
+        parts = (self.finished, self.retried, self._given_back())
         return {(job.id, job.claim) for jobs in parts for job in jobs}
 
     def queries(self) -> list[Query[Any]]:
@@ -79,7 +85,9 @@ class Batch:
         if self.released:
             queries.append(operations.release(self.released))
         for cause, jobs in self.crashed.items():
-            queries.append(operations.crash(jobs, cause, MAX_CRASHES))
+            queries.append(operations.crash(jobs, cause, MAX_CRASHES, alone=True))
+        for cause, jobs in self.suspected.items():
+            queries.append(operations.suspect(jobs, cause))
         if back := self._going_back():
             queries.append(operations.cancel_requested(back))
         return queries
@@ -94,6 +102,7 @@ class Batch:
         parts += [Batch(retried=[job]) for job in self.retried]
         parts += [Batch(released=[job]) for job in self.released]
         parts += [Batch(crashed={c: [job]}) for c, jobs in self.crashed.items() for job in jobs]
+        parts += [Batch(suspected={c: [job]}) for c, jobs in self.suspected.items() for job in jobs]
         return parts
 
     def refused_by(self, error: Exception) -> Batch:
@@ -102,12 +111,19 @@ class Batch:
         # A retry fails: its countdown may be what was refused, and there is no other to go by.
         ended: list[Finished | Retried] = [*self.finished, *self.retried]
         finished = [Finished(job.id, job.claim, "failed", None, text) for job in ended]
-        crashed = {text: self._crashes()} if self.crashed else {}
-        return Batch(finished, [], self.released, crashed)
+        crashed = {text: _all(self.crashed)} if self.crashed else {}
+        suspected = {text: _all(self.suspected)} if self.suspected else {}
+        return Batch(finished, [], self.released, crashed, suspected)
 
     def _going_back(self) -> list[str]:
         retried = [job.id for job in self.retried]
-        return retried + [job.id for job in [*self.released, *self._crashes()]]
+        return retried + [job.id for job in self._given_back()]
 
-    def _crashes(self) -> list[Released]:
-        return [job for jobs in self.crashed.values() for job in jobs]
+    def _given_back(self) -> list[Released]:
+        if not (self.crashed or self.suspected):
+            return self.released
+        return [*self.released, *_all(self.crashed), *_all(self.suspected)]
+
+
+def _all(jobs: dict[str, list[Released]]) -> list[Released]:
+    return [job for some in jobs.values() for job in some]

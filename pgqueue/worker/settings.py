@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from pgqueue.limits import NO_LIMITS, Limits
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """The options of a worker; times are seconds. No queues means those of its tasks."""
+    """The options of a worker; times in seconds, memory in KiB. No queues: those of its tasks."""
 
     app: str
     name: str
@@ -15,6 +18,9 @@ class WorkerOptions:
     concurrency: int
     queues: tuple[str, ...] = ()
     grace: float = 25.0
+    limits: Limits = NO_LIMITS
+    max_tasks_per_child: float = math.inf
+    max_memory_per_child: float = math.inf
     log_level: str = "info"
     log_format: str = "human"
 

@@ -69,7 +69,7 @@ def test_sql_callers_cancel_one_or_many(jobs, worker):
     assert jobs.value(many, [first, second, running.id]) == ["running", "cancelled", "cancelled"]
 
 
-@pytest.mark.parametrize("give_back", ["retry", "release", "crash"])
+@pytest.mark.parametrize("give_back", ["retry", "release", "crash", "suspect"])
 def test_a_job_cancelled_while_it_ran_is_not_run_again(jobs, worker, give_back):
     cancelled, other = jobs.running(worker), jobs.running(worker)
     cancel(jobs, cancelled.id)
@@ -103,7 +103,7 @@ def test_cancel_waits_for_a_claim_and_then_marks_the_running_job(jobs, other, wo
     assert jobs.get(job).cancel_requested_at is not None
 
 
-@pytest.mark.parametrize("give_back", ["retry", "release", "crash"])
+@pytest.mark.parametrize("give_back", ["retry", "release", "crash", "suspect"])
 def test_cancel_waits_for_a_job_that_is_given_back_and_then_ends_it(
     jobs, other, worker, step, give_back
 ):

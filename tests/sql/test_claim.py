@@ -37,7 +37,7 @@ def test_a_claimed_job_is_running_under_a_new_claim_number(jobs, clock, worker):
 def test_every_claim_of_a_job_has_a_higher_number(jobs, worker):
     job = jobs.running(worker)
     numbers = [job.claim]
-    for give_back in (jobs.release, jobs.retry, jobs.crash):
+    for give_back in (jobs.release, jobs.retry, jobs.crash, jobs.suspect):
         give_back(job)
         (job,) = jobs.claim(worker)
         numbers.append(job.claim)

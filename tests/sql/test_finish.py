@@ -148,7 +148,7 @@ def test_a_zombie_cannot_end_retry_release_or_crash_a_job_that_is_not_its_any_mo
     before = everything(jobs)
     assert jobs.finish(job, result="1") == set()
     assert jobs.retry(job) == set()
-    assert jobs.release(job) == set()
+    assert jobs.release(job) == jobs.suspect(job) == set()
     assert jobs.crash(job) == {}
     assert everything(jobs) == before
 

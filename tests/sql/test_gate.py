@@ -184,12 +184,15 @@ def test_jobs_that_run_again_wake_the_workers_of_their_queues(jobs, worker, slee
     assert heard() == ["pgqueue.jobs"]
 
 
-def test_jobs_of_a_crashed_process_wake_whoever_can_run_them_now(jobs, worker, sleeper, heard):
+@pytest.mark.parametrize("give_back", ["crash", "suspect"])
+def test_jobs_of_a_dead_process_wake_whoever_can_run_them_now(
+    jobs, worker, sleeper, heard, give_back
+):
     first, second = jobs.running(worker), jobs.running(worker)
-    jobs.crash(first)
+    getattr(jobs, give_back)(first)
     assert heard() == []
     sleeper.lie_down("default")
-    jobs.crash(second)
+    getattr(jobs, give_back)(second)
     assert heard() == ["pgqueue.jobs"]
 
 

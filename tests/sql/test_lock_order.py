@@ -43,6 +43,10 @@ def crash(jobs, batch):
     return jobs.crash(*batch)
 
 
+def suspect(jobs, batch):
+    return jobs.suspect(*batch)
+
+
 def reconcile(jobs, batch):
     del batch
     return jobs.run(operations.reconcile(1, []))
@@ -56,7 +60,7 @@ def requeue(jobs, batch):
     return jobs.run(operations.requeue([job.id for job in batch]))
 
 
-BULK = [cancel, finish, retry, release, crash, reconcile]
+BULK = [cancel, finish, retry, release, crash, suspect, reconcile]
 
 
 def free(jobs, table):
@@ -80,7 +84,7 @@ def assert_locked_in_order(jobs, other, step, batch, statement, table="pgqueue.j
 # The first three join arrays, and need the worker's planner settings for it. The others lock in
 # order by themselves, also from a client's connection.
 ORDERLY = [(statement, "worker") for statement in BULK]
-ORDERLY += [(statement, "client") for statement in (cancel, crash, reconcile)]
+ORDERLY += [(statement, "client") for statement in (cancel, crash, suspect, reconcile)]
 
 
 @pytest.mark.parametrize(("statement", "planning"), ORDERLY)

@@ -145,7 +145,50 @@ def test_of_a_batch_that_crashed_each_job_has_its_own_count(jobs, worker):
     assert jobs.state(stale.id) == "running"
 
 
-@pytest.mark.parametrize("give_back", ["retry", "release", "crash"])
+def note(jobs, job):
+    return jobs.value("select headers from pgqueue.jobs where id = %s", job)
+
+
+def test_suspects_are_not_charged_and_run_alone_from_now_on(jobs, clock, worker):
+    ours, other = jobs.running(worker), jobs.running(worker)
+    before = jobs.get(ours.id)
+    clock.advance(5)
+    assert jobs.suspect(ours, other._replace(claim=9), error="SIGSEGV") == {ours.id}
+    after = jobs.get(ours.id)
+    assert (after.state, after.attempt, after.crashes) == ("queued", 0, 0)
+    assert after.run_at == before.run_at
+    assert errors(jobs, ours.id) == [(1, 1, "SIGSEGV")]
+    assert note(jobs, ours.id) == {"pgqueue": {"alone": True}}
+    assert (jobs.state(other.id), note(jobs, other.id)) == ("running", None)
+
+
+@pytest.mark.parametrize("give_back", ["suspect", "crash"])
+@pytest.mark.parametrize(
+    ("headers", "kept"),
+    [
+        ('{"t": 1}', {"t": 1, "pgqueue": {"alone": True}}),
+        (
+            '{"pgqueue": {"time_limit": 5}, "t": 1}',
+            {"t": 1, "pgqueue": {"time_limit": 5, "alone": True}},
+        ),
+        ("[1]", {"pgqueue": {"alone": True}}),
+    ],
+)
+def test_the_note_that_a_job_runs_alone_leaves_its_other_headers(
+    jobs, worker, give_back, headers, kept
+):
+    job = jobs.running(worker, headers=headers)
+    getattr(jobs, give_back)(job, **({"alone": True} if give_back == "crash" else {}))
+    assert note(jobs, job.id) == kept
+
+
+def test_a_crash_of_the_whole_worker_leaves_headers_as_they_are(jobs, worker):
+    job = jobs.running(worker, headers='{"t": 1}')
+    jobs.crash(job)
+    assert note(jobs, job.id) == {"t": 1}
+
+
+@pytest.mark.parametrize("give_back", ["retry", "release", "crash", "suspect"])
 def test_what_was_given_back_is_claimed_by_another_worker(jobs, worker, give_back):
     job = jobs.running(worker)
     getattr(jobs, give_back)(job)

@@ -116,10 +116,14 @@ class Jobs:
         return self.run(operations.release([Released(job.id, job.claim) for job in jobs]))
 
     def crash(
-        self, *jobs: ClaimedJob, error: str = "killed", max_crashes: int = 3
+        self, *jobs: ClaimedJob, error: str = "killed", max_crashes: int = 3, alone: bool = False
     ) -> dict[str, str]:
         released = [Released(job.id, job.claim) for job in jobs]
-        return self.run(operations.crash(released, error, max_crashes))
+        return self.run(operations.crash(released, error, max_crashes, alone=alone))
+
+    def suspect(self, *jobs: ClaimedJob, error: str = "killed with others") -> set[str]:
+        released = [Released(job.id, job.claim) for job in jobs]
+        return self.run(operations.suspect(released, error))
 
     def finished(self, worker: int, state: str = "succeeded", **outcome) -> str:
         """Enqueue, claim and finish a job; return its id."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pgqueue.worker.processes import MARK
 from support.waiting import wait_for
 
 TESTS = Path(__file__).parent.parent
@@ -94,3 +95,29 @@ def process_exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process of this id is there, and not only its exit status."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def processes_marked(supervisor: int) -> set[int]:
+    """The processes that a worker's children are, or have started and not kept their mark from."""
+    mark = f"{MARK}={supervisor}-".encode()
+    return {
+        int(place.name)
+        for place in Path("/proc").glob("[0-9]*")
+        if mark in _environ(place) and is_running(int(place.name))
+    }
+
+
+def _environ(place: Path) -> bytes:
+    try:
+        return (place / "environ").read_bytes()
+    except OSError:
+        return b""

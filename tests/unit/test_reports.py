@@ -17,6 +17,7 @@ RETRIED = ["R", "3", "7", "1.5", "E: no", "trace"]
 CANCELLED = ["C", "4", "7", "expired"]
 UNSTARTED = ["U", "5", "7"]
 CRASH = {"killed by SIGKILL": [Released("6", 7)]}
+SUSPECTS = {"killed with others": [Released("7", 7)]}
 
 
 def batch(*records, **fields):
@@ -28,7 +29,10 @@ def batch(*records, **fields):
 
 def everything():
     records = (SUCCEEDED, FAILED, RETRIED, CANCELLED, UNSTARTED)
-    return batch(*records, crashed={cause: list(jobs) for cause, jobs in CRASH.items()})
+    crashed, suspected = (
+        {cause: list(jobs) for cause, jobs in by_cause.items()} for by_cause in (CRASH, SUSPECTS)
+    )
+    return batch(*records, crashed=crashed, suspected=suspected)
 
 
 def names(made):
@@ -66,12 +70,13 @@ def test_every_code_of_a_child_is_tested_here():
 
 def test_operations_come_in_the_order_of_a_jobs_life_and_cancellations_last():
     made = everything()
-    assert names(made) == ["finish", "retry", "release", "crash", "cancel_requested"]
-    assert (len(made), made.ids()) == (6, set("123456"))
+    order = ["finish", "retry", "release", "crash", "suspect", "cancel_requested"]
+    assert names(made) == order
+    assert (len(made), made.ids()) == (7, set("1234567"))
 
 
 def test_of_all_that_goes_back_to_the_queue_requested_cancellations_are_carried_out():
-    assert everything().queries()[-1].params == {"ids": "{3,5,6}"}
+    assert everything().queries()[-1].params == {"ids": "{3,5,6,7}"}
 
 
 def test_crashes_are_written_by_cause():
@@ -82,19 +87,20 @@ def test_crashes_are_written_by_cause():
         "claims": "{7}",
         "error": "killed",
         "max_crashes": MAX_CRASHES,
+        "alone": True,
     }
     assert (second.params["ids"], second.params["error"]) == ("{2,3}", "exited")
 
 
 def test_stale_is_what_no_operation_returned():
-    results = [{"1", "2"}, {"3"}, set(), {"6": "queued"}, {"3"}]
+    results = [{"1", "2"}, {"3"}, set(), {"6": "queued"}, {"7"}, {"3"}]
     assert everything().stale(results) == {"4", "5"}
     assert Batch().stale([]) == set()
 
 
 def test_singly_is_one_batch_a_job_with_nothing_lost():
     parts = everything().singly()
-    assert [len(part) for part in parts] == [1] * 6
+    assert [len(part) for part in parts] == [1] * 7
     together = Batch()
     for part in parts:
         together.merge(part)
@@ -102,10 +108,12 @@ def test_singly_is_one_batch_a_job_with_nothing_lost():
 
 
 def test_a_merge_takes_over_everything_and_remembers_what_was_sent_before():
-    made = batch(SUCCEEDED, crashed={"killed": [Released("7", 1)]}, resent=True)
-    made.merge(batch(FAILED, RETRIED, UNSTARTED, crashed={"killed": [Released("8", 1)], **CRASH}))
-    assert made.ids() == set("123567") | {"8"}
-    assert made.crashed["killed"] == [Released("7", 1), Released("8", 1)]
+    made = batch(SUCCEEDED, crashed={"killed": [Released("9", 1)]}, resent=True)
+    later = {"crashed": {"killed": [Released("8", 1)], **CRASH}, "suspected": SUSPECTS}
+    made.merge(batch(FAILED, RETRIED, UNSTARTED, **later))
+    assert made.ids() == set("12356789")
+    assert made.claims() >= {("7", 7), ("8", 1), ("9", 1)}
+    assert made.crashed["killed"] == [Released("9", 1), Released("8", 1)]
     assert made.resent
     later = batch(SUCCEEDED)
     later.merge(made)
@@ -120,7 +128,7 @@ def refused():
 def test_a_batch_that_postgresql_refused_keeps_every_job_and_says_why():
     made = refused()
     assert made.ids() == everything().ids()
-    texts = {job.error for job in made.finished} | made.crashed.keys()
+    texts = {job.error for job in made.finished} | made.crashed.keys() | made.suspected.keys()
     (text,) = texts
     assert text.startswith("InvalidPayload: PostgreSQL refused what the task left behind: ")
     assert text.endswith("invalid byte sequence")

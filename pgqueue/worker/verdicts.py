@@ -1,0 +1,48 @@
+"""What becomes of the jobs of a process that died: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pgqueue.rows import ClaimedJob, Released
+from pgqueue.worker import frames
+from pgqueue.worker.frames import Record
+from pgqueue.worker.reports import Batch
+
+
+def overdue(job: ClaimedJob, seconds: float) -> Record:
+    """Return the record of a job whose process is killed because its time is over."""
+    error = f"TimeLimitExceeded: it ran for {seconds:g} s, its time limit; its process was killed"
+    return [frames.FAILED, job.id, str(job.claim), error, ""]
+
+
+def post_mortem(
+    begun: Sequence[ClaimedJob],
+    waiting: Sequence[ClaimedJob],
+    cause: str,
+    *,
+    killed: bool = False,
+    verdict: Record | None = None,
+) -> Batch:
+    """Return what becomes of the jobs that a dead process had begun, and had not.
+
+    Who ran alone is charged with the crash. Of several, nobody knows which it was: each runs again,
+    alone and uncharged. Where we killed it (`killed`), the job that it was for ends as the verdict
+    says, and nobody is charged.
+    """
+    batch = Batch(released=[Released(job.id, job.claim) for job in waiting])
+    if killed:
+        ended = verdict[1] if verdict else None
+        batch.released += [Released(job.id, job.claim) for job in begun if job.id != ended]
+        if verdict and any(job.id == ended for job in begun):
+            batch.add(verdict)
+    elif len(begun) == 1:
+        error = f"WorkerLost: the process that ran it was {cause}"
+        batch.crashed[error] = [Released(job.id, job.claim) for job in begun]
+    elif begun:
+        error = (
+            f"WorkerLost: the process that ran it and {len(begun) - 1} others was {cause}; not "
+            "charged, it runs again alone"
+        )
+        batch.suspected[error] = [Released(job.id, job.claim) for job in begun]
+    return batch
