@@ -16,6 +16,7 @@ from pgqueue.rows import ClaimedJob
 from pgqueue.worker import frames
 from pgqueue.worker.frames import Record
 from pgqueue.worker.processes import Process
+from pgqueue.worker.settings import WorkerOptions
 
 #: So long (seconds) may what a killed process has reported still be on its way.
 LAST_WORDS = 0.1
@@ -35,6 +36,20 @@ class ChildOptions:
     alone: bool = False
     #: How many jobs it may run in its life.
     most: float = math.inf
+
+    @classmethod
+    def of(cls, worker: WorkerOptions, name: str, slots: int, *, alone: bool) -> ChildOptions:
+        """Return those of a worker's child."""
+        return cls(
+            worker.app,
+            slots,
+            f"{worker.name}/{name}",
+            worker.log_level,
+            worker.log_format,
+            worker.limits,
+            alone,
+            worker.max_tasks_per_child,
+        )
 
 
 class Child(asyncio.Protocol):
@@ -149,6 +164,20 @@ class Child(asyncio.Protocol):
         """Return the jobs that a slot may have begun, and those that certainly none has."""
         jobs = [job for job, _ in self.jobs.values()]
         return jobs[: self.slots], jobs[self.slots :]
+
+    def active(self, now: float) -> list[dict[str, Any]]:
+        """Return what runs, for people."""
+        return [
+            {
+                "id": job.id,
+                "task": job.task,
+                "queue": job.queue,
+                "attempt": job.attempt,
+                "seconds": round(now - since, 3),
+                "pid": self.pid,
+            }
+            for job, since in list(self.jobs.values())[: self.slots]
+        ]
 
     def _hang_up(self) -> None:
         if self._transport:

@@ -24,7 +24,7 @@ from pgqueue.worker.rules import Rules
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shift import Shift
 from pgqueue.worker.shutdown import Shutdown
-from pgqueue.worker.verdicts import post_mortem
+from pgqueue.worker.verdicts import post_mortem, told
 
 log = logging.getLogger("pgqueue.worker")
 
@@ -181,18 +181,7 @@ class Crew:
 
     def active(self, now: float) -> str:
         """Return what runs, as JSON for the worker's row."""
-        active = [
-            {
-                "id": job.id,
-                "task": job.task,
-                "queue": job.queue,
-                "attempt": job.attempt,
-                "seconds": round(now - since, 3),
-                "pid": child.pid,
-            }
-            for child in self._children
-            for job, since in list(child.jobs.values())[: child.slots]
-        ]
+        active = [about for child in self._children for about in child.active(now)]
         return json.dumps(active[:MAX_ACTIVE])
 
     def pids(self) -> list[int]:
@@ -245,17 +234,7 @@ class Crew:
         return await self._start(f"alone-{next(self._alone)}", 1, alone=True)
 
     async def _start(self, name: str, slots: int, *, alone: bool) -> Child:
-        o = self._options
-        options = ChildOptions(
-            o.app,
-            slots,
-            f"{o.name}/{name}",
-            o.log_level,
-            o.log_format,
-            o.limits,
-            alone,
-            o.max_tasks_per_child,
-        )
+        options = ChildOptions.of(self._options, name, slots, alone=alone)
         child = Child(options, self._on_hello, self._on_outcomes, self._on_gone)
         await child.start()
         self._nobody.clear()
@@ -300,4 +279,5 @@ class Crew:
                 ConfigurationError(f"-A {self._options.app} cannot be loaded: {why}")
             )
         elif goes_on and not child.killed and not (child.quitting and cause == CLEAN):
-            log.error("process %s (pid %d) was %s", child.options.name, child.pid, cause)
+            about = (child.options.name, child.pid, cause, told(begun, fate))
+            log.error("process %s (pid %d) was %s%s", *about)

@@ -9,11 +9,24 @@ from pgqueue.worker import frames
 from pgqueue.worker.frames import Record
 from pgqueue.worker.reports import Batch
 
+#: How many jobs a line of the log names.
+NAMED = 10
+
 
 def overdue(job: ClaimedJob, seconds: float) -> Record:
     """Return the record of a job whose process is killed because its time is over."""
     error = f"TimeLimitExceeded: it ran for {seconds:g} s, its time limit; its process was killed"
     return [frames.FAILED, job.id, str(job.claim), error, ""]
+
+
+def told(begun: Sequence[ClaimedJob], fate: Batch) -> str:
+    """Return what becomes of the jobs that a dead process had begun, to end a line with."""
+    names = ", ".join(f"{job.task}[{job.id}]" for job in begun[:NAMED])
+    if fate.crashed:
+        return f"; a crash of {names}"
+    if fate.suspected:
+        return f"; its {len(begun)} jobs run again, each alone and uncharged: {names}"
+    return ""
 
 
 def post_mortem(
