@@ -112,6 +112,9 @@ class MaxRetriesExceededError(TaskFailed):
 class TimeLimitExceeded(TaskFailed):
     """The job ran for longer than its `time_limit`, and its process was killed."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__("TimeLimitExceeded", message)
+
 
 class SoftTimeLimitExceeded(JobError):  # noqa: N818 (Celery's name)
     """Raised in a task that runs for longer than its `soft_time_limit`: it may end by itself."""

@@ -202,5 +202,6 @@ def _value(outcome: Outcome) -> Any:
     if outcome.state == "cancelled":
         raise TaskRevokedError(f"job {outcome.id}: {outcome.error or 'cancelled'}")
     kind, _, message = (outcome.error or "").partition(": ")
-    error = TimeLimitExceeded if kind == TimeLimitExceeded.__name__ else TaskFailed
-    raise error(kind, message, outcome.traceback)
+    if kind == TimeLimitExceeded.__name__:
+        raise TimeLimitExceeded(message)
+    raise TaskFailed(kind, message, outcome.traceback)

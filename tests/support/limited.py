@@ -159,7 +159,8 @@ def die(how):
 
 
 @app.task(name="kill_worker")
-def kill_worker():
+def kill_worker(key):
+    hold_lock(key)
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(FOREVER)
 

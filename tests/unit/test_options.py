@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgqueue.errors import ConfigurationError, InvalidOption, InvalidPayload
+from pgqueue.limits import NO_LIMITS
 from pgqueue.options import Options, TaskOptions, checked_name, checked_options, new_job
 from pgqueue.retry import RetryPolicy
 from pgqueue.rows import FOREVER, NewJob
@@ -48,6 +49,9 @@ MEANINGS = [
     ({"max_retries": 0}, {"max_attempts": 1}),
     ({"max_retries": 32_766}, {"max_attempts": 32_767}),
     ({"max_retries": None}, {"max_attempts": FOREVER}),
+    ({"time_limit": 60}, {"headers": '{"pgqueue":{"time_limit":60.0}}'}),
+    ({"soft_time_limit": 5.5}, {"headers": '{"pgqueue":{"soft_time_limit":5.5}}'}),
+    ({"time_limit": None}, {}),
     ({"notify": False}, {"notify": False}),
 ]
 
@@ -155,7 +159,8 @@ def test_a_value_that_json_cannot_hold_is_refused_with_its_place(args, kwargs, h
 def test_those_of_retrying_become_the_policy_and_the_others_stay():
     options = {"queue": "mail", "priority": 5, "max_retries": 7, "autoretry_for": [OSError]}
     policy = RetryPolicy(max_retries=7, autoretry_for=(OSError,))
-    assert checked_options(options) == {"queue": "mail", "priority": 5, "policy": policy}
+    others = {"queue": "mail", "priority": 5}
+    assert checked_options(options) == {**others, "policy": policy, "limits": NO_LIMITS}
 
 
 def test_every_field_of_the_policy_is_an_option_of_a_task():

@@ -70,12 +70,19 @@ def test_another_worker_runs_suspects_alone_as_well(start_worker, worker, send, 
     assert_failed_after_three_crashes(poison, "SIGSEGV|not heard of")
 
 
-def test_a_job_that_takes_its_whole_worker_with_it_fails_after_the_third(start_worker, send, until):
-    poison = send("kill_worker")
-    for crashes in (1, 2, 3):
-        doomed = start_worker(*ONE, app="support.limited")
+def test_a_job_that_takes_its_whole_worker_with_it_fails_after_the_third(
+    start_worker, send, until, lock, connection
+):
+    poison = send("kill_worker", 1)
+    newest = "select lifeline from pgqueue.workers order by id desc limit 1"
+    for claim in (1, 2, 3):
+        held = lock(1)
+        doomed = start_worker(*ONE, app="support.limited").ready()
+        until(lambda: (poison.state, poison.job().claim) == ("STARTED", claim))  # noqa: B023
+        until(lambda: connection.execute(newest).fetchone()[0], "what shortens the lease")
+        held.free()
         doomed.ended()
-        assert poison.job().crashes == crashes - 1
+        assert poison.job().crashes == claim - 1
     start_worker(*ONE, app="support.limited")
     assert_failed_after_three_crashes(poison, "was not heard of")
 
