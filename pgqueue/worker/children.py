@@ -71,8 +71,9 @@ class Child(asyncio.Protocol):
         self.quitting = False
         #: Why it could not start, as a traceback.
         self.broken: str | None = None
-        #: The jobs in its hands, in the order in which it begins them, and when they were sent.
-        self.jobs: dict[str, tuple[ClaimedJob, float]] = {}
+        #: The jobs in its hands, by id and claim, in the order in which it begins them, and when
+        #: they were sent. One that was taken from this worker and claimed anew is there twice.
+        self.jobs: dict[tuple[str, int], tuple[ClaimedJob, float]] = {}
         #: When it last reported anything.
         self.heard_at = 0.0
         #: How many jobs it may still be given.
@@ -124,7 +125,7 @@ class Child(asyncio.Protocol):
     def send(self, jobs: list[ClaimedJob], now: float) -> None:
         """Hand jobs to the process."""
         for job in jobs:
-            self.jobs[job.id] = (job, now)
+            self.jobs[job.id, job.claim] = (job, now)
         self.room -= len(jobs)
         self._write(frames.jobs_frame(jobs))
 

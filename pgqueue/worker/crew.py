@@ -190,18 +190,14 @@ class Crew:
 
     def _on_outcomes(self, child: Child, records: list[Record]) -> None:
         for record in records:
-            held = child.jobs.get(record[1])
+            held = child.jobs.pop((record[1], int(record[2])), None)
             if held is None:
                 continue  # it was given up a moment ago
             job = held[0]
-            # Else it is the end of an earlier claim, which was taken from this worker before it
-            # claimed the job anew: for the fence to refuse.
-            if int(record[2]) == job.claim:
-                del child.jobs[job.id]
-                if record[0] == frames.UNSTARTED:
-                    child.room += 1
-                    if self._hand_over(child, job):
-                        continue
+            if record[0] == frames.UNSTARTED:
+                child.room += 1
+                if self._hand_over(child, job):
+                    continue
             self._batch.add(record)
             self._journal.ended(job, record)
         self.pace.add(len(records), child.heard_at)

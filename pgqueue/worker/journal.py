@@ -54,9 +54,9 @@ class Journal:
         """Count what has been written down, and say what the fence refused."""
         stale = batch.stale(results)
         for finished in batch.finished:
-            self._counts[finished.state] += finished.id not in stale
+            self._counts[finished.state] += (finished.id, finished.claim) not in stale
         for name, jobs in (("retried", batch.retried), ("released", batch.released)):
-            self._counts[name] += sum(job.id not in stale for job in jobs)
+            self._counts[name] += sum((job.id, job.claim) not in stale for job in jobs)
         for name, by_cause in (("crashed", batch.crashed), ("suspected", batch.suspected)):
             self._counts[name] += sum(map(len, by_cause.values()))
         if stale and not batch.resent:
@@ -64,7 +64,7 @@ class Journal:
             log.warning(
                 "%d outcomes were refused, because their jobs had been taken over: %s",
                 len(stale),
-                ", ".join(sorted(stale)[:5]),
+                ", ".join(id_ for id_, _ in sorted(stale)[:5]),
             )
 
 

@@ -92,9 +92,17 @@ class Batch:
             queries.append(operations.cancel_requested(back))
         return queries
 
-    def stale(self, results: Sequence[Iterable[str]]) -> set[str]:
-        """Return the ids that the fence refused, given what the queries read."""
-        return self.ids() - {id_ for ids in results for id_ in ids}
+    def stale(self, results: Sequence[Iterable[str]]) -> set[tuple[str, int]]:
+        """Return id and claim of what the fence refused, given what the queries read.
+
+        Of a job that this worker has run twice at once, the newest claim is the one accepted.
+        """
+        accepted = {id_ for ids in results for id_ in ids}
+        if len(accepted) == len(self):
+            return set()
+        claims = self.claims()
+        newest = dict(sorted(claims))
+        return {(id_, n) for id_, n in claims if id_ not in accepted or n < newest[id_]}
 
     def singly(self) -> list[Batch]:
         """Return the batch as batches of one job."""

@@ -45,10 +45,12 @@ def post_mortem(
     """
     batch = Batch(released=[Released(job.id, job.claim) for job in waiting])
     if killed:
-        ended = verdict[1] if verdict else None
-        batch.released += [Released(job.id, job.claim) for job in begun if job.id != ended]
-        if verdict and any(job.id == ended for job in begun):
-            batch.add(verdict)
+        ended = (verdict[1], int(verdict[2])) if verdict else None
+        for job in begun:
+            if verdict and (job.id, job.claim) == ended:
+                batch.add(verdict)
+            else:
+                batch.released.append(Released(job.id, job.claim))
     elif len(begun) == 1:
         error = f"WorkerLost: the process that ran it was {cause}"
         batch.crashed[error] = [Released(job.id, job.claim) for job in begun]

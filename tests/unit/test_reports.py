@@ -94,8 +94,15 @@ def test_crashes_are_written_by_cause():
 
 def test_stale_is_what_no_operation_returned():
     results = [{"1", "2"}, {"3"}, set(), {"6": "queued"}, {"7"}, {"3"}]
-    assert everything().stale(results) == {"4", "5"}
+    assert everything().stale(results) == {("4", 7), ("5", 7)}
     assert Batch().stale([]) == set()
+
+
+def test_of_a_job_that_ran_twice_at_once_the_older_claim_is_stale():
+    """A frozen worker may claim what was taken from it, and then report both runs together."""
+    twice = batch(SUCCEEDED, ["S", "1", "8", "[2]"])
+    assert twice.stale([{"1"}]) == {("1", 7)}
+    assert twice.stale([set()]) == {("1", 7), ("1", 8)}
 
 
 def test_singly_is_one_batch_a_job_with_nothing_lost():
