@@ -58,7 +58,7 @@ def checked_limits(time_limit: object, soft_time_limit: object) -> Limits:
             f"soft_time_limit={soft:g} is over time_limit={hard:g}: the run would be killed before "
             "it is asked to end; give less"
         )
-    return Limits(hard, soft)
+    return NO_LIMITS if hard is soft is None else Limits(hard, soft)
 
 
 def noted(headers: Mapping[str, Any] | None, limits: Limits) -> Mapping[str, Any] | None:

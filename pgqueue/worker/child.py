@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from pgqueue.app import PgQueue
-from pgqueue.limits import Limits
+from pgqueue.limits import checked_limits
 from pgqueue.loading import load_app
 from pgqueue.worker import frames
 from pgqueue.worker.executor import Executor
@@ -43,7 +43,7 @@ def main() -> None:
             pipe.sendall(frames.frame(frames.BROKEN, text))
         raise SystemExit(1) from None
     writer = Writer(pipe.sendall)
-    limits = Limits(options.time_limit, options.soft_time_limit)
+    limits = checked_limits(options.time_limit, options.soft_time_limit)
     executor = Executor(app.tasks, options.slots, writer.put, limits, lent=options.alone)
     if not options.alone:
         _serve(pipe, app, executor, writer)

@@ -111,7 +111,8 @@ class Run:
             request.headers = decode(headers)
             if isinstance(request.headers, dict):  # SQL by hand can write others
                 limits = read_notes(request.headers.pop(RESERVED, None)).limits.over(limits)
-        request.time_limit, request.soft_time_limit = limits.over(self._limits)
+        if limits is not NO_LIMITS or self._limits is not NO_LIMITS:
+            request.time_limit, request.soft_time_limit = limits.over(self._limits)
         self._request = request
         return self.task, request
 

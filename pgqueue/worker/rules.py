@@ -40,10 +40,13 @@ class Rules:
 
     def divide(self, jobs: list[ClaimedJob]) -> tuple[list[ClaimedJob], Sequence[Apart]]:
         """Return the jobs that may run beside others, and those that may not."""
-        limited, any_limit = self._of_tasks, any(self._default)
-        if not any(job.headers or any_limit or job.task in limited for job in jobs):
+        limited = self._of_tasks
+        candidates = jobs
+        if not any(self._default):  # what most jobs pay
+            candidates = [job for job in jobs if job.headers or job.task in limited]
+        apart = [each for each in map(self._apart, candidates) if each]
+        if not apart:
             return jobs, ()
-        apart = [each for each in map(self._apart, jobs) if each]
         taken = {each.job.id for each in apart}
         return [job for job in jobs if job.id not in taken], apart
 
