@@ -22,6 +22,7 @@ from pgqueue.errors import ConfigurationError
 from pgqueue.limits import checked_limits
 from pgqueue.options import checked_name
 from pgqueue.worker.logs import FORMATS, LEVELS, configure_logging
+from pgqueue.worker.processes import PROC
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.supervisor import run_worker
 
@@ -144,6 +145,10 @@ def worker(
         raise click.UsageError(
             "which application? Give -A module:attribute, or set PGQ_APP, or write\n"
             '  [tool.pgqueue]\n  app = "module:attribute"\ninto pyproject.toml'
+        )
+    if max_memory_per_child and not PROC.exists():
+        raise click.UsageError(
+            "--max-memory-per-child needs /proc, which this system does not have"
         )
     options = WorkerOptions(
         app=project.app,

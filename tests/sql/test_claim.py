@@ -41,7 +41,7 @@ def test_every_claim_of_a_job_has_a_higher_number(jobs, worker):
         give_back(job)
         (job,) = jobs.claim(worker)
         numbers.append(job.claim)
-    assert numbers == [1, 2, 3, 4]
+    assert numbers == [1, 2, 3, 4, 5]
 
 
 def test_higher_priorities_come_first_then_earlier_jobs_then_smaller_ids(jobs, clock, worker):
