@@ -35,7 +35,15 @@ def welcome(user_id: int, greeting: str = "hello") -> str:
     return f"{greeting} {user_id}"
 
 
-@app.task(queue="mail", max_retries=None, autoretry_for=[OSError], retry_backoff=2, expires=60)
+@app.task(
+    queue="mail",
+    max_retries=None,
+    autoretry_for=[OSError],
+    retry_backoff=2,
+    expires=60,
+    time_limit=60,
+    soft_time_limit=None,
+)
 def send(to: str, *copies: str, urgent: bool = False) -> None: ...
 
 
@@ -133,7 +141,9 @@ async def enqueue(aconnection: psycopg.AsyncConnection) -> None:
 def options(connection: psycopg.Connection) -> None:
     assert_type(welcome.using(connection).delay(42), AsyncResult[str])
     assert_type(resize.using(connection, countdown=60).delay("a", 1), AsyncResult[bytes])
-    welcome.using(connection, countdown=1, queue="slow", priority=5, max_retries=None).delay(42)
+    welcome.using(
+        connection, countdown=1, queue="slow", priority=5, max_retries=None, time_limit=5
+    ).delay(42)
     welcome.using(eta=datetime.now(UTC), expires=3600.0, task_id=uuid4(), notify=False)
     welcome.using(expires=datetime.now(UTC), headers={"trace": "1"}, task_id=str(uuid4()))
     welcome.using(connection, countdown=60).delay("42")  # type: ignore[arg-type]
