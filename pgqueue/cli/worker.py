@@ -83,6 +83,19 @@ MOST = 32767  # of the column's type
     show_default=True,
     help="For people, or one JSON object a line.",
 )
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Answer /livez and /readyz there; 0 picks a port and logs it.  [default: no port]",
+)
+@click.option(
+    "--health-host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="On which address; Kubernetes asks on the pod's: 0.0.0.0, or ::.",
+)
 @dsn_option
 @embedded_option
 def worker(
@@ -94,6 +107,8 @@ def worker(
     grace: float,
     log_level: str,
     log_format: str,
+    health_port: int | None,
+    health_host: str,
     dsn: str | None,
     embedded: bool,
 ) -> None:
@@ -124,6 +139,8 @@ def worker(
         grace=grace,
         log_level=log_level.lower(),
         log_format=log_format,
+        health_host=health_host,
+        health_port=health_port,
     )
     with _database(target, project):
         configure_logging(options.log_level, options.log_format, options.name)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pgqueue.errors import ConfigurationError
 from pgqueue.rows import ClaimedJob, Released
-from pgqueue.worker import frames
+from pgqueue.worker import board, frames
 from pgqueue.worker.children import Child, ChildOptions
 from pgqueue.worker.frames import Record
 from pgqueue.worker.journal import Journal
@@ -67,6 +67,7 @@ class Crew:
         """Have jobs back, for ever, from children that do not get to them."""
         loop = asyncio.get_running_loop()
         while True:
+            board.tick()
             await asyncio.sleep(HOARDING)
             for child in self._children:
                 if child.unstarted and loop.time() - child.heard_at > HOARDING:

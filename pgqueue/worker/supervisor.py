@@ -9,6 +9,8 @@ Everything happens on one event loop:
     liveness  renews the lease                              (control connection)
     watching  rescue of those that died                     (control connection)
     duties    partitions, retention                         (control connection)
+
+Only probes are answered by a thread of their own, which sees from the board which of these hang.
 """
 
 from __future__ import annotations
@@ -25,10 +27,13 @@ from pgqueue import migrate, operations
 from pgqueue.config import hide_password
 from pgqueue.errors import ConfigurationError
 from pgqueue.worker import duties
+from pgqueue.worker.board import REST, Board, tick
 from pgqueue.worker.control import Control, Runner, first_line
 from pgqueue.worker.crew import Crew
+from pgqueue.worker.health import HealthServer
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.liveness import Liveness
+from pgqueue.worker.probes import Probes
 from pgqueue.worker.pump import Pump
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shutdown import Shutdown
@@ -52,10 +57,13 @@ async def run_worker(options: WorkerOptions) -> None:
     shutdown = Shutdown(options.grace)
     journal = Journal()
     supervisor = Supervisor(options, shutdown, journal)
+    health = supervisor.health()
     try:
         await supervisor.run()
     finally:
         supervisor.crew.kill()
+        if health:
+            health.close()
 
 
 class Supervisor:
@@ -67,12 +75,26 @@ class Supervisor:
         self._journal = journal
         self._pump: Pump | None = None
         self.crew = Crew(options, journal, shutdown, self._on_change)
+        self._board = Board()
+        self._probes = Probes(self._board, shutdown, self.crew)
+
+    def health(self) -> HealthServer | None:
+        """Answer probes from now on, if that is wanted; `ConfigurationError` if it cannot be."""
+        if self._options.health_port is None:
+            return None
+        host = self._options.health_host
+        health = HealthServer(host, self._options.health_port, self._probes.pages())
+        log.info("answering /livez and /readyz on %s, port %d", host, health.port)
+        return health
 
     async def run(self) -> None:
         """Start, work, stop."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
+        await _until_done(self._live(), [self._board.follow("supervisor", _breathe())])
+
+    async def _live(self) -> None:
         await self.crew.start()
         hello = await self._first_hello()
         if hello is not None:
@@ -111,6 +133,7 @@ class Supervisor:
 
         await liveness.register(o, queues, tasks)
         control.on_reconnect = mend
+        self._probes.begun(control, liveness)
         log.info(
             "worker %s is ready: %d tasks, queues %s, %d slots in %d processes, %s",
             o.name,
@@ -120,10 +143,17 @@ class Supervisor:
             o.processes,
             hide_password(hello["dsn"]) or "the database of libpq's variables",
         )
-        background = [listener.serve(), liveness.serve(), self.crew.serve(), self._summaries()]
-        background += [_keep_doing(duty, control) for duty in duties.DUTIES]
-        background += [watch(control, liveness), self._lose_patience()]
-        await _until_done(pump.run(queues, tasks), background)
+        follow = self._board.follow
+        background = [
+            follow("listener", listener.serve()),
+            follow("heartbeat", liveness.serve()),
+            follow("children", self.crew.serve()),
+            follow("watch", watch(control, liveness)),
+            *(follow(d.name, _keep_doing(d, control), rests=d.interval) for d in duties.DUTIES),
+            self._summaries(),
+            self._lose_patience(),
+        ]
+        await _until_done(follow("pump", pump.run(queues, tasks)), background)
         await self._farewell(control, listener, liveness.worker_id)
 
     async def _farewell(self, control: Control, listener: Listener, worker_id: int) -> None:
@@ -186,6 +216,7 @@ async def _connected(dsn: str, schema: str, name: str) -> Control:
 
 async def _keep_doing(duty: duties.Duty, control: Control) -> None:
     while True:
+        tick()
         try:
             await duties.perform(duty, control)
         except psycopg.OperationalError as error:
@@ -193,6 +224,12 @@ async def _keep_doing(duty: duties.Duty, control: Control) -> None:
         except psycopg.Error as error:
             log.warning("duty %s: %s", duty.name, first_line(error))
         await asyncio.sleep(duty.interval)
+
+
+async def _breathe() -> None:
+    while True:
+        tick()
+        await asyncio.sleep(REST)
 
 
 async def _until_done(main: Any, background: list[Any]) -> None:
