@@ -8,10 +8,10 @@ import os
 import signal
 import socket
 import threading
-import traceback
 from collections.abc import Callable
 
 from pgqueue.app import PgQueue
+from pgqueue.describe import describe_exception
 from pgqueue.loading import load_app
 from pgqueue.worker import frames
 from pgqueue.worker.executor import Executor
@@ -35,7 +35,7 @@ def main() -> None:
         app.import_tasks()
         pipe.sendall(frames.hello_frame(_hello(app)))
     except BaseException as error:  # noqa: BLE001 (the supervisor must hear why)
-        text = "".join(traceback.format_exception(error))
+        text = describe_exception(error)[1]
         with contextlib.suppress(OSError):  # the supervisor is gone
             pipe.sendall(frames.frame(frames.BROKEN, text))
         raise SystemExit(1) from None

@@ -78,3 +78,26 @@ def test_json_is_broken_into_lines_only_where_it_must():
     assert formats.pretty('{"a": [1, 2]}') == ['{"a": [1, 2]}']
     long = f'{{"a": [1, 2], "b": "{"x" * 90}"}}'
     assert formats.pretty(long) == ["{", '  "a": [1, 2],', f'  "b": "{"x" * 90}"', "}"]
+
+
+def test_marks_and_joiners_take_no_column():
+    assert tables.columns("e\u0301") == 1
+    assert tables.columns("\U0001f469\u200d") == 2
+    assert tables.columns("\u2764\ufe0f") == 1
+    assert tables.cut("e\u0301" * 5, 4) == "e\u0301" * 3 + "…"
+
+
+def test_cells_of_megabytes_are_cut_in_no_time():
+    rows = [("日本" * 1_000_000, "x" * 5_000_000, n) for n in range(3)]
+    for line in plain(("TASK", "ERROR", "N"), rows, width=80)[1:]:
+        assert tables.columns(line) <= 80
+
+
+@pytest.mark.parametrize("levels", [100, 101, 400, 990, 5_000])
+def test_a_document_shows_values_however_deep(levels, capsys):
+    text = "[" * levels + "]" * levels
+    shown = formats.stored(text)
+    formats.emit({"args": shown})
+    assert formats.pretty(text)
+    assert (shown == text) == (levels > 100)
+    assert capsys.readouterr().out.startswith('{\n  "args": ')

@@ -88,3 +88,38 @@ def test_a_line_for_programs_carries_the_exception_and_any_value():
 @pytest.mark.parametrize("text", ["", "as it is", "é😀 \\n"])
 def test_what_is_printable_stays_as_it_is(text):
     assert one_line(text) == text
+
+
+class BrokenText:
+    def __str__(self):
+        raise SystemExit("\nforged")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("formatter", [HumanFormatter, JsonFormatter])
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("%s", (BrokenText(),)),
+        (BrokenText(), ()),
+        ("%d", ("no number\n12:00:00.000 INFO",)),
+        ("%s and %s", ("one\r",)),
+    ],
+)
+def test_what_cannot_be_logged_is_one_line_that_says_so(formatter, message, arguments):
+    line = formatter("w1").format(record(message, *arguments))
+    assert line.isprintable()
+    assert "cannot be logged with its arguments" in line
+
+
+@pytest.mark.parametrize("formatter", [HumanFormatter, JsonFormatter])
+def test_an_exception_is_logged_bounded(formatter):
+    line = formatter("w1").format(record("oops", exc_info=raised("x\n" * 10_000_000)))
+    assert len(line) < 400_000
+    assert "characters left out" in line
+
+
+@pytest.mark.parametrize("formatter", [HumanFormatter, JsonFormatter])
+def test_a_line_without_an_exception_may_say_that_there_is_none(formatter):
+    assert "oops" in formatter("w1").format(record("oops", exc_info=(None, None, None)))
