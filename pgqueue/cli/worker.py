@@ -115,9 +115,9 @@ def worker(
     """Run jobs until told to stop.
 
     Jobs run in child processes: `def` tasks in threads, `async def` tasks on an event loop. The
-    first SIGTERM or Ctrl-C stops new claims and lets running jobs end for --grace seconds; then, or
-    at a second signal, they are given back and run elsewhere. An outage of the database is waited
-    out. Start as many workers as you like, on as many machines.
+    first SIGTERM, SIGHUP or Ctrl-C stops new claims and lets running jobs end for --grace seconds;
+    then, or at a second signal or SIGQUIT, they are given back and run elsewhere. An outage of the
+    database is waited out. Start as many workers as you like, on as many machines.
 
     Exit codes: 0 it was told to stop; 1 it could not begin; 2 wrong usage.
     """

@@ -27,7 +27,7 @@ def main() -> None:
     # The supervisor decides when a child ends: neither a terminal's Ctrl-C is for it, nor the
     # SIGTERM of a service manager that tells the whole group. A handler, because what a task
     # starts would inherit that the signal is ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, lambda *_: None)
     pipe = socket.socket(fileno=options.fd)
     try:

@@ -118,10 +118,16 @@ class Crew:
         """How many outcomes wait to be written down."""
         return len(self._batch)
 
+    @property
+    def unfinished(self) -> int:
+        """How many jobs run, or have ended in a way that is not written down yet."""
+        taken = 0 if self._taken is self._batch else len(self._taken)
+        return self.in_hand + len(self._batch) + taken
+
     def hand_out(self, jobs: list[ClaimedJob], now: float) -> None:
         """Give each child its share of the jobs, the emptiest first."""
         ready = sorted(self._ready(), key=lambda child: len(child.jobs) / child.slots)
-        if not ready:
+        if not ready or self._shutdown.under_way:  # asked for while the claim was under way
             self._batch.released += [Released(job.id, job.claim) for job in jobs]
             return
         load = (sum(len(child.jobs) for child in ready) + len(jobs)) / sum(c.slots for c in ready)

@@ -19,7 +19,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -42,17 +43,23 @@ from pgqueue.worker.watching import watch
 
 log = logging.getLogger("pgqueue.worker")
 
+T = TypeVar("T")
+
 SUMMARY_INTERVAL = 10.0
-#: How long a stopping worker tries to say so, once nothing runs any more.
-FAREWELL = 3.0
+#: How long a worker that has nothing to run any more tries to write that down, and the same after
+#: a second signal.
+FAREWELL, HASTE = 3.0, 0.7
+#: How often it looks whether that time has begun.
+PATIENCE = 0.05
 
 
 async def run_worker(options: WorkerOptions) -> None:
     """Run a worker until it is told to stop.
 
-    SIGTERM or SIGINT: no new claims, and running jobs have `options.grace` seconds to end; the
-    rest is given back uncharged. A second signal: at once. Raises `ConfigurationError` or
-    `SchemaMismatch` if it cannot begin; once begun, it outlives every outage of the database.
+    SIGTERM, SIGINT or SIGHUP: no new claims, and running jobs have `options.grace` seconds to end;
+    the rest is given back uncharged. A second signal, or SIGQUIT: at once. Raises
+    `ConfigurationError` or `SchemaMismatch` if it cannot begin; once begun, it outlives every
+    outage of the database.
     """
     shutdown = Shutdown(options.grace)
     journal = Journal()
@@ -74,6 +81,7 @@ class Supervisor:
         self._shutdown = shutdown
         self._journal = journal
         self._pump: Pump | None = None
+        self._out_of_patience = False
         self.crew = Crew(options, journal, shutdown, self._on_change)
         self._board = Board()
         self._probes = Probes(self._board, shutdown, self.crew)
@@ -90,22 +98,29 @@ class Supervisor:
     async def run(self) -> None:
         """Start, work, stop."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._asked_to_stop)
+        loop.add_signal_handler(signal.SIGTERM, self._asked_to_stop)
+        loop.add_signal_handler(signal.SIGINT, self._asked_to_stop)
+        for number, act in ((signal.SIGHUP, self._asked_to_stop), (signal.SIGQUIT, self._end_now)):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means that it is not to end
+                loop.add_signal_handler(number, act)
         await _until_done(self._live(), [self._board.follow("supervisor", _breathe())])
 
     async def _live(self) -> None:
         await self.crew.start()
-        hello = await self._first_hello()
+        hello = await self._unless_asked_to_stop(self.crew.hello)
         if hello is not None:
             await self._work(hello)
 
-    async def _first_hello(self) -> dict[str, Any] | None:
-        """Wait for a child to introduce the application, or for a request to stop."""
+    async def _unless_asked_to_stop(self, step: Awaitable[T]) -> T | None:
+        """Return what a step of the start returns; None if it is to stop before that is there."""
+        done: asyncio.Future[T] = asyncio.ensure_future(step)
         asked: asyncio.Future[Any] = asyncio.ensure_future(self._shutdown.asked.wait())
-        await asyncio.wait([self.crew.hello, asked], return_when=asyncio.FIRST_COMPLETED)
-        asked.cancel()
-        return self.crew.hello.result() if self.crew.hello.done() else None
+        try:
+            await asyncio.wait([done, asked], return_when=asyncio.FIRST_COMPLETED)
+            return done.result() if done.done() else None
+        finally:
+            done.cancel()
+            asked.cancel()
 
     async def _work(self, hello: dict[str, Any]) -> None:
         o = self._options
@@ -116,7 +131,11 @@ class Supervisor:
                 f"-A {o.app}: no task is registered; is the module with the tasks imported, or "
                 "named in PgQueue(include=[…])?"
             )
-        control = await _connected(hello["dsn"], hello["schema"], f"pgqueue {o.name}")
+        control = await self._unless_asked_to_stop(
+            _connected(hello["dsn"], hello["schema"], f"pgqueue {o.name}")
+        )
+        if control is None:
+            return
         liveness = Liveness(control, self.crew, self._journal)
         listen_dsn = hello["listen_dsn"] or hello["dsn"]
         listener = Listener(
@@ -131,7 +150,9 @@ class Supervisor:
             await liveness.mend(run)
             pump.wake()
 
-        await liveness.register(o, queues, tasks)
+        await self._unless_asked_to_stop(liveness.register(o, queues, tasks))
+        if not liveness.worker_id:
+            return
         control.on_reconnect = mend
         self._probes.begun(control, liveness)
         log.info(
@@ -158,7 +179,9 @@ class Supervisor:
 
     async def _farewell(self, control: Control, listener: Listener, worker_id: int) -> None:
         with contextlib.suppress(psycopg.Error, TimeoutError):
-            await asyncio.wait_for(control.run(operations.stop(worker_id)), FAREWELL)
+            if not self._out_of_patience:
+                stop = control.run(operations.stop(worker_id))
+                await asyncio.wait_for(stop, HASTE if self._shutdown.hurried else FAREWELL)
         await listener.close()
         await control.close()
         await self.crew.quit()
@@ -166,9 +189,17 @@ class Supervisor:
         log.info("worker %s has stopped: %s", self._options.name, done)
 
     async def _lose_patience(self) -> None:
-        """End the worker although its jobs cannot be given back, because PostgreSQL is away."""
-        await self._shutdown.overdue(FAREWELL)
-        log.error("%d jobs cannot be given back: they run again after the lease", self.crew.in_hand)
+        """End the worker although not everything is written down, because PostgreSQL is away."""
+        await self._shutdown.asked.wait()
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        while clock() - since < (HASTE if self._shutdown.hurried else FAREWELL):
+            await asyncio.sleep(PATIENCE)
+            if self.crew.unfinished and self._shutdown.remaining(clock()):
+                since = clock()
+        self._out_of_patience = True
+        if left := self.crew.unfinished:
+            log.error("%d jobs cannot be given back: they run again after the lease", left)
 
     def _asked_to_stop(self) -> None:
         if self._shutdown.ask(asyncio.get_running_loop().time()):
@@ -179,10 +210,17 @@ class Supervisor:
                 self._options.grace,
             )
             self.crew.recall()
+            self._on_change()
         else:
-            log.warning("stopping at once: %d jobs are given back", self.crew.in_hand)
-            self.crew.give_up()
-            self.crew.kill()
+            self._end_now()
+
+    def _end_now(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._shutdown.ask(now):
+            pass  # it was the first request, and counts as two
+        log.warning("stopping at once: %d jobs are given back", self.crew.in_hand)
+        self.crew.give_up()
+        self.crew.kill()
         self._on_change()
 
     def _on_change(self) -> None:
