@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
@@ -79,19 +78,27 @@ def tick() -> None:
         mine.ticked_at = mine.clock()
 
 
-@asynccontextmanager
-async def away() -> AsyncIterator[None]:
-    """Excuse the loop in which this is entered, while it waits for PostgreSQL."""
-    mine = _mine.get()
-    if mine is None:
-        yield
-        return
-    mine.away += 1
-    try:
-        yield
-    finally:
-        mine.ticked_at = mine.clock()
-        mine.away -= 1
+class Away:
+    """Excuses a loop for as long as it waits for PostgreSQL: `async with away(): …`."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, loop: Loop | None) -> None:
+        self._loop = loop
+
+    async def __aenter__(self) -> None:
+        if self._loop:
+            self._loop.away += 1
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._loop:
+            self._loop.ticked_at = self._loop.clock()
+            self._loop.away -= 1
+
+
+def away() -> Away:
+    """Return what excuses the loop in which this is called."""
+    return Away(_mine.get())
 
 
 async def rest(event: asyncio.Event, seconds: float | None = None) -> None:
