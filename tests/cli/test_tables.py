@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pgqueue.cli import formats, tables
 
@@ -101,3 +104,27 @@ def test_a_document_shows_values_however_deep(levels, capsys):
     assert formats.pretty(text)
     assert (shown == text) == (levels > 100)
     assert capsys.readouterr().out.startswith('{\n  "args": ')
+
+
+numbers = st.from_regex(r"-?[1-9][0-9]{0,6000}(\.[0-9]{1,9})?", fullmatch=True)
+json_texts = st.recursive(
+    numbers | st.sampled_from(["null", "true", '"a\\u001b[2J\\n"', '"日本"']),
+    lambda inner: (
+        st.lists(inner, max_size=4).map(lambda items: f"[{','.join(items)}]")
+        | st.lists(inner, max_size=4).map(
+            lambda items: "{" + ",".join(f'"k{n}":{item}' for n, item in enumerate(items)) + "}"
+        )
+    ),
+)
+
+
+@given(json_texts, st.integers(0, 2000))
+def test_whatever_jsonb_holds_can_be_shown(text, around):
+    text = "[" * around + text + "]" * around
+    json.dumps(formats.stored(text), indent=2)
+    assert all(line.isprintable() for line in formats.pretty(text))
+
+
+@given(st.text(max_size=60), st.integers(2, 30))
+def test_a_cell_takes_no_more_columns_than_it_may(text, room):
+    assert tables.columns(tables.cut(text, room)) <= room

@@ -6,10 +6,13 @@ import json
 import logging
 import re
 import sys
+import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pgqueue.describe import one_line
+from pgqueue.describe import describe_exception, lines, one_line, shortened
 from pgqueue.worker.logs import HumanFormatter, JsonFormatter
 
 HOSTILE = [
@@ -123,3 +126,38 @@ def test_an_exception_is_logged_bounded(formatter):
 @pytest.mark.parametrize("formatter", [HumanFormatter, JsonFormatter])
 def test_a_line_without_an_exception_may_say_that_there_is_none(formatter):
     assert "oops" in formatter("w1").format(record("oops", exc_info=(None, None, None)))
+
+
+def drives(text):
+    """What of a text ends lines, drives terminals, or turns text around."""
+    turning = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    return {
+        char
+        for char in text
+        if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+        or unicodedata.bidirectional(char) in turning
+    }
+
+
+texts = st.text() | st.text("".join(HOSTILE) + "\x1e\x1f\u2066\u061c")
+
+
+@given(texts)
+def test_no_text_leaves_its_line_or_drives_a_terminal(text):
+    for shown in (one_line(text), shortened(text), *describe_exception(ValueError(text))[:1]):
+        assert not drives(shown)
+        assert len(shown.splitlines()) <= 1
+
+
+@given(texts)
+def test_lines_stay_lines_and_nothing_else_gets_through(text):
+    assert drives(lines(text)) <= {"\n", "\t"}
+    assert drives(describe_exception(ValueError(text))[1]) <= {"\n", "\t"}
+
+
+@given(texts)
+def test_no_message_forges_a_line_in_either_format(text):
+    for formatter in (HumanFormatter("w1"), JsonFormatter("w1")):
+        line = formatter.format(record("%s", text, exc_info=raised(text)))
+        assert drives(line) <= {"\n"}
+        assert all(part.startswith("    ") for part in line.split("\n")[1:])
