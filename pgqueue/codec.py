@@ -63,7 +63,7 @@ def decode(text: str) -> Any:
         raise
     except (ValueError, RecursionError) as error:  # not JSON, or too long an integer; too deep
         raise InvalidPayload(f"{shortened(text)}: cannot be read as JSON: {error}") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deeper([value], MAX_DEPTH):
+    if text.count("[") + text.count("{") > MAX_DEPTH and is_deeper([value], MAX_DEPTH):
         raise InvalidPayload(f"{shortened(text)}: {_TOO_DEEP}")
     return value
 
@@ -84,13 +84,17 @@ def _write_container(value: Any, around: tuple[int, ...], limit: int) -> str:
     if len(around) == MAX_DEPTH:
         raise InvalidPayload(f": {_TOO_DEEP}")
     around += (id(value),)
-    keyed, step, pieces = isinstance(value, dict), None, []
+    keyed, step, pieces, room = isinstance(value, dict), None, [], limit
     try:
         for step, item in value.items() if keyed else enumerate(value):
             key = _key(step, value, limit) if keyed else ""
-            pieces.append(key + _write(item, around, limit))
+            pieces.append(piece := key + _write(item, around, limit))
+            if (room := room - len(piece) - 1) < -1:
+                break  # what follows would only fill the memory
     except InvalidPayload as refused:
         raise InvalidPayload(f"[{shortened(step)}]{refused}") from None
+    if room < -1:
+        raise _too_large(f"more than {limit:,}", limit)
     text = ",".join(pieces)
     return _bounded(f"{{{text}}}" if keyed else f"[{text}]", limit)
 
@@ -103,6 +107,8 @@ def _key(key: Any, within: dict[Any, Any], limit: int) -> str:
 
 
 def _write_str(value: str, _around: tuple[int, ...], limit: int) -> str:
+    if (length := str.__len__(value)) > limit:
+        raise _too_large(f"{length + 2:,} or more", limit)
     if "\0" in value:
         raise InvalidPayload(f": {shortened(value)} contains NUL, which jsonb refuses; pass bytes")
     if not value.isascii() and (lone := _SURROGATE.search(value)):
@@ -139,6 +145,8 @@ def _tag_writer(tag: str) -> _Writer:
     kind, to_text, from_text = _TAGS[tag]
 
     def write(value: Any, _around: tuple[int, ...], limit: int) -> str:
+        if kind is bytes and len(value) > limit:
+            raise _too_large(f"more than {len(value):,}", limit)
         text = to_text(value)
         if type(value) is not kind:
             # Subclasses may hold what the base cannot: pandas' NaT, and its nanoseconds. Compared
@@ -153,11 +161,15 @@ def _tag_writer(tag: str) -> _Writer:
 
 def _bounded(text: str, limit: int) -> str:
     if len(text) * 4 > limit and (size := len(text.encode())) > limit:
-        raise InvalidPayload(
-            f": takes {size:,} bytes as JSON, of at most {limit:,}; "
-            "store large data in a table or a file, and pass its key"
-        )
+        raise _too_large(f"{size:,}", limit)
     return text
+
+
+def _too_large(size: str, limit: int) -> InvalidPayload:
+    return InvalidPayload(
+        f": takes {size} bytes as JSON, of at most {limit:,}; "
+        "store large data in a table or a file, and pass its key"
+    )
 
 
 # Reading
@@ -180,10 +192,11 @@ def _untag(found: dict[str, Any]) -> Any:
     raise InvalidPayload(f"{shortened(found)}: no {kind.__name__}; write it as encode() does")
 
 
-def _is_deeper(value: Any, levels: int) -> bool:
+def is_deeper(value: Any, levels: int) -> bool:
+    """Return whether lists and dicts are nested deeper than so many levels below this one."""
     items = value.values() if type(value) is dict else value
     inner = (item for item in items if type(item) in (dict, list))
-    return levels < 0 or any(_is_deeper(item, levels - 1) for item in inner)
+    return levels < 0 or any(is_deeper(item, levels - 1) for item in inner)
 
 
 def _float(text: str) -> float:

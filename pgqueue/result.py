@@ -10,7 +10,13 @@ from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.codec import decode
-from pgqueue.errors import ResultTimeout, TaskFailed, TaskRevokedError, TimeLimitExceeded
+from pgqueue.errors import (
+    InvalidPayload,
+    ResultTimeout,
+    TaskFailed,
+    TaskRevokedError,
+    TimeLimitExceeded,
+)
 from pgqueue.identifiers import job_id
 from pgqueue.query import Database
 from pgqueue.rows import JobRow, Outcome
@@ -132,7 +138,8 @@ class AsyncResult(Generic[R]):
         """Wait for the job to finish and return its result.
 
         `timeout` is in seconds, None waits for ever. Raises `TaskFailed` or `TaskRevokedError`
-        for what became of the job, and `ResultTimeout` if it has not finished in time. Waits on a
+        for what became of the job, `InvalidPayload` for a result that was written with SQL and that
+        Python cannot read, and `ResultTimeout` if it has not finished in time. Waits on a
         notification; a job whose row is gone, or never was, is waited for like any other.
         """
         future = self._database.outcome(self.id)
@@ -196,9 +203,16 @@ def _result(job: JobRow | None) -> Any:
         return error
 
 
+def _decoded(id_: str, result: str) -> Any:
+    try:
+        return decode(result)
+    except InvalidPayload as error:  # not a worker's: somebody wrote it with SQL
+        raise InvalidPayload(f"the result of job {id_}: {error}") from None
+
+
 def _value(outcome: Outcome) -> Any:
     if outcome.state == "succeeded":
-        return None if outcome.result is None else decode(outcome.result)
+        return None if outcome.result is None else _decoded(outcome.id, outcome.result)
     if outcome.state == "cancelled":
         raise TaskRevokedError(f"job {outcome.id}: {outcome.error or 'cancelled'}")
     kind, _, message = (outcome.error or "").partition(": ")

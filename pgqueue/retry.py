@@ -61,8 +61,9 @@ def may_retry(max_retries: int | None, retries: int) -> bool:
 
 def retries_itself(policy: RetryPolicy, error: BaseException) -> bool:
     """Return whether the policy retries this error without being asked to by the task."""
-    return isinstance(error, policy.autoretry_for) and not isinstance(
-        error, policy.dont_autoretry_for
+    kind = type(error)  # isinstance() would ask the error itself, which may lie
+    return issubclass(kind, policy.autoretry_for) and not issubclass(
+        kind, policy.dont_autoretry_for
     )
 
 

@@ -76,7 +76,7 @@ class Task(Running, Generic[P, R]):
         self._arity = _arity(self._signature)
         update_wrapper(self, function, updated=())  # its attributes would take the place of ours
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function here and now, without a job."""
         result: R = (
             self.function(self, *args, **kwargs) if self.bind else self.function(*args, **kwargs)
@@ -198,7 +198,7 @@ class AsyncTask(Task[P, R]):
     """A task whose function is `async def`: a call returns a coroutine, a job's result is R."""
 
     def __call__(  # type: ignore[override] # (what to do with a task, one asks of its class)
-        self, *args: P.args, **kwargs: P.kwargs
+        self, /, *args: P.args, **kwargs: P.kwargs
     ) -> Coroutine[Any, Any, R]:
         """Return the function's coroutine, without a job."""
         return cast(Coroutine[Any, Any, R], super().__call__(*args, **kwargs))

@@ -611,6 +611,9 @@ ALTER TABLE ONLY pgqueue.jobs ATTACH PARTITION pgqueue.jobs_succeeded FOR VALUES
 
 ALTER TABLE ONLY pgqueue.jobs_succeeded ATTACH PARTITION pgqueue.jobs_succeeded_default DEFAULT;
 
+ALTER TABLE pgqueue.jobs_live
+    ADD CONSTRAINT payload_takes_at_most_64_mb CHECK (((pg_column_size(args) <= 67108864) AND (pg_column_size(kwargs) <= 67108864) AND (COALESCE(pg_column_size(headers), 0) <= 67108864))) NOT VALID;
+
 ALTER TABLE ONLY pgqueue.queues
     ADD CONSTRAINT queues_pkey PRIMARY KEY (name);
 

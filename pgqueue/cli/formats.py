@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from pgqueue.codec import MAX_DEPTH, is_deeper
 from pgqueue.database import FIRST, LAST
 from pgqueue.describe import one_line
 from pgqueue.rows import JobRow
@@ -100,7 +101,7 @@ def stored(text: str | None) -> Any:
     if text is None:
         return None
     try:
-        return json.loads(text, parse_float=_finite)
+        return _read(text)
     except _UNREADABLE:
         return text
 
@@ -108,9 +109,16 @@ def stored(text: str | None) -> Any:
 def pretty(text: str) -> list[str]:
     """Return stored JSON as lines for a person."""
     try:
-        return [one_line(line) for line in _lines(json.loads(text, parse_float=_finite))]
+        return [one_line(line) for line in _lines(_read(text))]
     except _UNREADABLE:
         return [one_line(text)]
+
+
+def _read(text: str) -> Any:
+    value = json.loads(text, parse_float=_finite)
+    if is_deeper([value], MAX_DEPTH):  # what can just be read may be too deep to be written
+        raise RecursionError
+    return value
 
 
 def _lines(value: Any, before: str = "", after: str = "") -> list[str]:

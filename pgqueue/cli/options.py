@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from pgqueue.describe import one_line
+from pgqueue.describe import lines, one_line
 
 STATES = ("waiting", "queued", "running", "succeeded", "failed", "cancelled")
 
@@ -21,7 +21,7 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the message."""
-        click.echo(f"pgq: {self.message}", err=True, file=file)
+        click.echo(f"pgq: {lines(self.message)}", err=True, file=file)
 
 
 def examples(*lines: str) -> str:

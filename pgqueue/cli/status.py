@@ -10,6 +10,7 @@ from pgqueue.cli import formats, tables
 from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import database_options, examples, json_option
 from pgqueue.describe import one_line
+from pgqueue.options import MAX_NAME_BYTES
 from pgqueue.rows import QueueRow, WorkerRow
 
 #: Counting a long history exactly is not worth more seconds than this.
@@ -57,7 +58,7 @@ def status(target: Target, as_json: bool) -> None:
         )
         return
     click.echo(
-        f"{click.style(name, bold=True)}, schema {session.schema}, "
+        f"{click.style(one_line(name), bold=True)}, schema {session.schema}, "
         f"PostgreSQL {server.split()[0]}, pgqueue {__version__}\n"
     )
     _show_jobs(jobs, oldest, exact=exact)
@@ -66,11 +67,15 @@ def status(target: Target, as_json: bool) -> None:
     for queue, task, waiting, _ in stuck[:MOST_TASKS]:
         click.echo(
             click.style("warning", fg="yellow", bold=True)
-            + f": no live worker can run task {one_line(task)} from queue {one_line(queue)} "
+            + f": no live worker can run task {_short(task)} from queue {_short(queue)} "
             f"({formats.plural(waiting, 'job')})"
         )
     if len(stuck) > MOST_TASKS:
         click.echo(f"… and {len(stuck) - MOST_TASKS} other tasks: see 'pgq doctor'")
+
+
+def _short(name: str) -> str:
+    return tables.cut(one_line(name), MAX_NAME_BYTES)
 
 
 def _finished(session: Session) -> tuple[dict[str, int], bool]:

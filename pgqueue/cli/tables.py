@@ -18,6 +18,9 @@ LEAST = 8
 
 Cell = str | int | None
 
+#: Categories of characters that take no column of their own: marks, joiners, variations.
+_ON_TOP = ("Mn", "Me", "Cf")
+
 
 def show(
     titles: Sequence[str],
@@ -73,9 +76,12 @@ def cut(text: str, room: int | None) -> str:
     """
     if room is None or columns(text) <= room:
         return text
-    while columns(text) > room - 1:
-        text = text[:-1]
-    return text + "…"
+    taken = 0
+    for end, char in enumerate(text):
+        taken += _columns(char)
+        if taken >= room:
+            return text[:end] + "…"
+    raise AssertionError
 
 
 def columns(text: str) -> int:
@@ -86,7 +92,7 @@ def columns(text: str) -> int:
 
 
 def _columns(char: str) -> int:
-    if unicodedata.combining(char):
+    if unicodedata.category(char) in _ON_TOP:
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
@@ -94,10 +100,12 @@ def _columns(char: str) -> int:
 def _text(cell: Cell) -> str:
     if cell is None:
         return ""
-    return f"{cell:,}" if isinstance(cell, int) else one_line(cell)
+    return f"{cell:,}" if isinstance(cell, int) else one_line(str(cell))
 
 
 def _narrow(widths: list[int], cuttable: list[int], room: int) -> None:
+    for i in cuttable:  # in one step what would take a million
+        widths[i] = min(widths[i], max(room, LEAST))
     while sum(widths) > room and (wide := [i for i in cuttable if widths[i] > LEAST]):
         widths[max(wide, key=lambda i: widths[i])] -= 1
 

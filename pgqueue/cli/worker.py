@@ -110,6 +110,19 @@ MOST = 32767  # of the column's type
     show_default=True,
     help="For people, or one JSON object a line.",
 )
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Answer /livez and /readyz there; 0 picks a port and logs it.  [default: no port]",
+)
+@click.option(
+    "--health-host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="On which address; Kubernetes asks on the pod's: 0.0.0.0, or ::.",
+)
 @dsn_option
 @embedded_option
 def worker(
@@ -125,15 +138,17 @@ def worker(
     max_memory_per_child: int | None,
     log_level: str,
     log_format: str,
+    health_port: int | None,
+    health_host: str,
     dsn: str | None,
     embedded: bool,
 ) -> None:
     """Run jobs until told to stop.
 
     Jobs run in child processes: `def` tasks in threads, `async def` tasks on an event loop. The
-    first SIGTERM or Ctrl-C stops new claims and lets running jobs end for --grace seconds; then, or
-    at a second signal, they are given back and run elsewhere. An outage of the database is waited
-    out. Start as many workers as you like, on as many machines.
+    first SIGTERM, SIGHUP or Ctrl-C stops new claims and lets running jobs end for --grace seconds;
+    then, or at a second signal or SIGQUIT, they are given back and run elsewhere. An outage of the
+    database is waited out. Start as many workers as you like, on as many machines.
 
     Exit codes: 0 it was told to stop; 1 it could not begin; 2 wrong usage.
     """
@@ -162,6 +177,8 @@ def worker(
         max_memory_per_child=max_memory_per_child or math.inf,
         log_level=log_level.lower(),
         log_format=log_format,
+        health_host=health_host,
+        health_port=health_port,
     )
     with _database(target, project):
         configure_logging(options.log_level, options.log_format, options.name)

@@ -8,11 +8,11 @@ import os
 import signal
 import socket
 import threading
-import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
 from pgqueue.app import PgQueue
+from pgqueue.describe import describe_exception
 from pgqueue.limits import checked_limits
 from pgqueue.loading import load_app
 from pgqueue.worker import frames
@@ -29,7 +29,7 @@ def main() -> None:
     # The supervisor decides when a child ends: neither a terminal's Ctrl-C is for it, nor the
     # SIGTERM of a service manager that tells the whole group. A handler, because what a task
     # starts would inherit that the signal is ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, lambda *_: None)
     os.set_inheritable(options.fd, False)  # what tasks start has no end of the pipe
     pipe = socket.socket(fileno=options.fd)
@@ -38,7 +38,7 @@ def main() -> None:
         app.import_tasks()
         pipe.sendall(frames.hello_frame(_hello(app)))
     except BaseException as error:  # noqa: BLE001 (the supervisor must hear why)
-        text = "".join(traceback.format_exception(error))
+        text = describe_exception(error)[1]
         with contextlib.suppress(OSError):  # the supervisor is gone
             pipe.sendall(frames.frame(frames.BROKEN, text))
         raise SystemExit(1) from None

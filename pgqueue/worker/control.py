@@ -16,6 +16,7 @@ from pgqueue.backoff import Doubling
 from pgqueue.database import WHO, AsyncConnection, connection_string, is_pooled
 from pgqueue.query import Query
 from pgqueue.wire import Wire
+from pgqueue.worker.board import away
 from pgqueue.worker.planning import Planner
 
 T = TypeVar("T")
@@ -69,6 +70,11 @@ class Control:
         #: How often `run_all` has waited for the server.
         self.round_trips = 0
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as anybody has noticed."""
+        return self._session is not None and not self._session.connection.closed
+
     async def connect(self) -> None:
         """Connect once; raises psycopg's error if that fails."""
         async with self._lock:
@@ -82,19 +88,19 @@ class Control:
 
     async def run(self, query: Query[T]) -> T:
         """Run one query in a transaction of its own."""
-        async with self._use() as session:
+        async with away(), self._use() as session:
             return await session.run_one(query)
 
     async def run_all(self, queries: Sequence[Query[Any]]) -> list[Any]:
         """Run queries in one round trip and one transaction; return what each one read."""
-        async with self._use() as session:
+        async with away(), self._use() as session:
             self.round_trips += 1
             return await session.run(queries)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Runner]:
         """Lend a function that runs queries one by one in one transaction."""
-        async with self._use() as session, session.connection.transaction():
+        async with away(), self._use() as session, session.connection.transaction():
             yield session.run_one
 
     @asynccontextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 from pgqueue.errors import ConfigurationError
 from pgqueue.rows import ClaimedJob, Released
-from pgqueue.worker import frames
+from pgqueue.worker import board, frames
 from pgqueue.worker.children import Child, ChildOptions
 from pgqueue.worker.frames import Record
 from pgqueue.worker.isolation import Isolation
@@ -73,6 +73,7 @@ class Crew:
         """Have jobs back, for ever, from children that do not get to them."""
         loop = asyncio.get_running_loop()
         while True:
+            board.tick()
             await asyncio.sleep(HOARDING)
             now = loop.time()
             for child in self._children:
@@ -136,8 +137,17 @@ class Crew:
         """How many outcomes wait to be written down."""
         return len(self._batch)
 
+    @property
+    def unfinished(self) -> int:
+        """How many jobs run, or have ended in a way that is not written down yet."""
+        taken = 0 if self._taken is self._batch else len(self._taken)
+        return self.in_hand + len(self._batch) + taken
+
     def hand_out(self, jobs: list[ClaimedJob], now: float) -> None:
         """Give each child its share of the jobs, the emptiest first."""
+        if self._shutdown.under_way:  # asked for while the claim was under way
+            self._give_back(jobs)
+            return
         rest, apart = self._rules.divide(jobs)
         if apart:
             self._isolation.take(apart, now)

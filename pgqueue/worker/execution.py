@@ -11,6 +11,7 @@ from pgqueue.codec import decode, encode
 from pgqueue.describe import describe_exception
 from pgqueue.errors import Retry, StaleClaim
 from pgqueue.limits import NO_LIMITS, RESERVED, Limits, read_notes
+from pgqueue.options import checked_seconds
 from pgqueue.request import Request, current
 from pgqueue.retry import automatic_delay, may_retry, retries_itself
 from pgqueue.rows import FOREVER
@@ -132,9 +133,7 @@ class Run:
 
     def _raised(self, error: BaseException) -> str:
         request = self._request
-        if isinstance(error, StaleClaim):
-            return self._ended(frames.STALE)
-        if request is not None and request.finished:
+        if request is not None and request.finished and not _is(error, StaleClaim):
             log.error(
                 "%s[%s] raised after self.transaction() had finished the job; it stays succeeded",
                 request.task,
@@ -142,17 +141,18 @@ class Run:
                 exc_info=error,
             )
             return self._ended(frames.DONE)
-        delay = (
-            None
-            if request is None or self.task is None
-            else _retry_delay(self.task, request, error)
-        )
-        cause = error.exc if isinstance(error, Retry) and error.exc is not None else error
-        summary, traceback = describe_exception(cause)
-        summary, traceback = frames.plain(summary), frames.plain(traceback)
-        if delay is None:
-            return self._ended(frames.FAILED, summary, traceback)
-        return self._ended(frames.RETRIED, str(delay), summary, traceback)
+        delay, cause = None, error
+        if request is not None and self.task is not None:
+            try:
+                delay, cause = _judged(self.task, request, error)
+            except BaseException as worse:  # noqa: BLE001 (so it made a retry that cannot be)
+                cause = worse
+        described = map(frames.plain, describe_exception(cause))
+        if delay is not None:
+            return self._ended(frames.RETRIED, str(delay), *described)
+        # What was raised as stale is put to the fence, which knows: nobody else may run this job.
+        code = frames.STALE if _is(error, StaleClaim) else frames.FAILED
+        return self._ended(code, *described)
 
     def _ended(self, code: str, *fields: str) -> str:
         return frames.outcome_record(code, self._record[0], self._record[1], *fields)
@@ -164,10 +164,17 @@ def _max_retries(max_attempts: str, task: Task[Any, Any]) -> int | None:
     return None if int(max_attempts) == FOREVER else int(max_attempts) - 1
 
 
-def _retry_delay(task: Task[Any, Any], request: Request, error: BaseException) -> float | None:
-    """Return the seconds until the next attempt, or None if this error is the end."""
-    if isinstance(error, Retry):
-        return error.countdown
-    if retries_itself(task.policy, error) and may_retry(request.max_retries, request.retries):
-        return automatic_delay(task.policy, request.retries)
-    return None
+def _judged(
+    task: Task[Any, Any], request: Request, error: BaseException
+) -> tuple[float | None, BaseException]:
+    """Return the seconds until the next attempt, None if there is none, and what went wrong."""
+    if _is(error, Retry):
+        assert isinstance(error, Retry)
+        delay = max(0.0, checked_seconds("countdown", error.countdown))
+        return delay, error if error.exc is None else error.exc
+    again = retries_itself(task.policy, error) and may_retry(request.max_retries, request.retries)
+    return automatic_delay(task.policy, request.retries) if again else None, error
+
+
+def _is(error: BaseException, kind: type[BaseException]) -> bool:
+    return issubclass(type(error), kind)  # isinstance() would ask the error itself, which may lie

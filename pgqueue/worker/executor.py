@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -14,6 +15,8 @@ from pgqueue.limits import NO_LIMITS, Limits
 from pgqueue.task import Task
 from pgqueue.worker.execution import Run
 from pgqueue.worker.frames import Record
+
+log = logging.getLogger("pgqueue.worker")
 
 
 class Executor:
@@ -114,7 +117,7 @@ class Executor:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(
-                    target=self._loop.run_forever, name="pgqueue-loop", daemon=True
+                    target=_run_on, args=(self._loop,), name="pgqueue-loop", daemon=True
                 ).start()
             return self._loop
 
@@ -122,10 +125,27 @@ class Executor:
         assert self._loop
         task = self._loop.create_task(self._await(run), name=run.task.name if run.task else None)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda task: self._ended(run, task))
+
+    def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if task.cancelled():  # by another task, before it had begun
+            self._end(run.unstarted())
 
     async def _await(self, run: Run) -> None:
-        self._report(await run.arun())
+        self._end(await run.arun())
+
+    def _end(self, record: str) -> None:
+        self._report(record)
         following = self._next()
         if following is not None:
             self._start(following)
+
+
+def _run_on(loop: asyncio.AbstractEventLoop) -> None:
+    """Run a loop for ever, although tasks may stop it: with `stop()`, or by exiting beside it."""
+    while not loop.is_closed():
+        try:
+            loop.run_forever()
+        except BaseException:  # SystemExit and KeyboardInterrupt end a loop
+            log.exception("an asyncio task ended the event loop, which goes on")

@@ -43,7 +43,6 @@ class Journal:
         elif code == frames.CANCELLED:
             _say(logging.INFO, job, record[3])
         elif code == frames.STALE:
-            self._counts["stale"] += 1
             _say(logging.WARNING, job, f"claim {job.claim} is stale, its rows were rolled back")
         elif code == frames.DONE:
             self._counts["succeeded"] += 1

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
+import math
 import os
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
 from pgqueue import __version__, operations
+from pgqueue.worker import board
 from pgqueue.worker.control import Control, Runner, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
@@ -37,6 +39,10 @@ class Liveness:
         self.worker_id = 0
         #: In which life of the server this session holds the worker's lifeline; None: it does not.
         self._lifeline: str | None = None
+        #: When the last heartbeat got through, on the monotonic clock.
+        self.beat_at = -math.inf
+        #: Why the last one did not, although the database is there: a SQLSTATE; "" if it did.
+        self.refusal = ""
         #: Set to have a heartbeat now.
         self.now = asyncio.Event()
 
@@ -59,16 +65,17 @@ class Liveness:
     async def serve(self) -> None:
         """Renew the lease, for ever."""
         while True:
+            board.tick()
             self.now.clear()
             try:
                 async with self._control.transaction() as run:
                     await self._beat(run)
             except psycopg.Error as error:
                 log.debug("a heartbeat did not get through: %s", first_line(error))
+                self.refusal = error.sqlstate or ""
                 await asyncio.sleep(IMPATIENCE)
                 continue
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.now.wait(), HEARTBEAT)
+            await board.rest(self.now, HEARTBEAT)
 
     async def mend(self, run: Runner) -> None:
         """Put right what a broken connection may have left: claims whose answer was lost."""
@@ -96,3 +103,4 @@ class Liveness:
             self.worker_id = await run(operations.register(self._row, LEASE))
             self._lifeline = None  # the one it holds is the old id's
             self.now.set()
+        self.beat_at, self.refusal = time.monotonic(), ""

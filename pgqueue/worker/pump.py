@@ -17,7 +17,7 @@ import psycopg
 
 from pgqueue import operations
 from pgqueue.query import Query
-from pgqueue.worker import claims, pacing
+from pgqueue.worker import board, claims, pacing
 from pgqueue.worker.claims import Look
 from pgqueue.worker.control import Control, Disconnected, first_line
 from pgqueue.worker.crew import Crew
@@ -72,6 +72,7 @@ class Pump:
         self._cursors, self._tasks = claims.Cursors(queues), tasks
         loop = asyncio.get_running_loop()
         while True:
+            board.tick()
             await self._gather()
             self._work.clear()
             now = loop.time()
@@ -200,5 +201,4 @@ class Pump:
             self._crew.give_up()
 
     async def _wait(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._work.wait(), None if seconds == math.inf else seconds)
+        await board.rest(self._work, None if seconds == math.inf else seconds)

@@ -41,7 +41,7 @@ class Batch:
         number = int(claim)
         if code == frames.SUCCEEDED:
             self.finished.append(Finished(id_, number, "succeeded", result=fields[0] or None))
-        elif code == frames.FAILED:
+        elif code in (frames.FAILED, frames.STALE):  # the fence refuses what is stale indeed
             self.finished.append(Finished(id_, number, "failed", None, fields[0], fields[1]))
         elif code == frames.RETRIED:
             self.retried.append(Retried(id_, number, float(fields[0]), fields[1], fields[2]))

@@ -23,6 +23,9 @@ class WorkerOptions:
     max_memory_per_child: float = math.inf
     log_level: str = "info"
     log_format: str = "human"
+    health_host: str = "127.0.0.1"
+    #: Where probes are answered; None: nowhere. 0: on a port that is free.
+    health_port: int | None = None
 
     def slots(self, process: int) -> int:
         """Return how many of the slots the process of this number has, from 0.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 
 
@@ -13,7 +12,8 @@ class Shutdown:
     def __init__(self, grace: float) -> None:
         self.grace = grace
         self.asked = asyncio.Event()
-        self._hurried = asyncio.Event()
+        #: Whether it was asked for twice, and everything is to end at once.
+        self.hurried = False
         self._deadline = math.inf
 
     @property
@@ -25,17 +25,10 @@ class Shutdown:
         """Note a request to stop; False if it is not the first, and everything ends at once."""
         first = not self.under_way
         if not first:
-            self._hurried.set()
+            self.hurried = True
         self._deadline = now + self.grace if first else now
         self.asked.set()
         return first
-
-    async def overdue(self, respite: float) -> None:
-        """Return `respite` seconds after everything should have ended."""
-        await self.asked.wait()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurried.wait(), self.grace)
-        await asyncio.sleep(respite)
 
     def remaining(self, now: float) -> float:
         """Return the seconds until what still runs is killed; infinite while not stopping."""

@@ -9,6 +9,8 @@ Everything happens on one event loop:
     liveness  renews the lease                              (control connection)
     watching  rescue of those that died                     (control connection)
     duties    partitions, retention                         (control connection)
+
+Only probes are answered by a thread of their own, which sees from the board which of these hang.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -25,10 +28,13 @@ from pgqueue import migrate, operations
 from pgqueue.config import hide_password
 from pgqueue.errors import ConfigurationError
 from pgqueue.worker import duties
+from pgqueue.worker.board import REST, Board, tick
 from pgqueue.worker.control import Control, Runner, first_line
 from pgqueue.worker.crew import Crew
+from pgqueue.worker.health import HealthServer
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.liveness import Liveness
+from pgqueue.worker.probes import Probes
 from pgqueue.worker.pump import Pump
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shutdown import Shutdown
@@ -37,25 +43,34 @@ from pgqueue.worker.watching import watch
 
 log = logging.getLogger("pgqueue.worker")
 
+T = TypeVar("T")
+
 SUMMARY_INTERVAL = 10.0
-#: How long a stopping worker tries to say so, once nothing runs any more.
-FAREWELL = 3.0
+#: How long a worker that has nothing to run any more tries to write that down, and the same after
+#: a second signal.
+FAREWELL, HASTE = 3.0, 0.7
+#: How often it looks whether that time has begun.
+PATIENCE = 0.05
 
 
 async def run_worker(options: WorkerOptions) -> None:
     """Run a worker until it is told to stop.
 
-    SIGTERM or SIGINT: no new claims, and running jobs have `options.grace` seconds to end; the
-    rest is given back uncharged. A second signal: at once. Raises `ConfigurationError` or
-    `SchemaMismatch` if it cannot begin; once begun, it outlives every outage of the database.
+    SIGTERM, SIGINT or SIGHUP: no new claims, and running jobs have `options.grace` seconds to end;
+    the rest is given back uncharged. A second signal, or SIGQUIT: at once. Raises
+    `ConfigurationError` or `SchemaMismatch` if it cannot begin; once begun, it outlives every
+    outage of the database.
     """
     shutdown = Shutdown(options.grace)
     journal = Journal()
     supervisor = Supervisor(options, shutdown, journal)
+    health = supervisor.health()
     try:
         await supervisor.run()
     finally:
         supervisor.crew.kill()
+        if health:
+            health.close()
 
 
 class Supervisor:
@@ -66,24 +81,46 @@ class Supervisor:
         self._shutdown = shutdown
         self._journal = journal
         self._pump: Pump | None = None
+        self._out_of_patience = False
         self.crew = Crew(options, journal, shutdown, self._on_change)
+        self._board = Board()
+        self._probes = Probes(self._board, shutdown, self.crew)
+
+    def health(self) -> HealthServer | None:
+        """Answer probes from now on, if that is wanted; `ConfigurationError` if it cannot be."""
+        if self._options.health_port is None:
+            return None
+        host = self._options.health_host
+        health = HealthServer(host, self._options.health_port, self._probes.pages())
+        log.info("answering /livez and /readyz on %s, port %d", host, health.port)
+        return health
 
     async def run(self) -> None:
         """Start, work, stop."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._asked_to_stop)
+        loop.add_signal_handler(signal.SIGTERM, self._asked_to_stop)
+        loop.add_signal_handler(signal.SIGINT, self._asked_to_stop)
+        for number, act in ((signal.SIGHUP, self._asked_to_stop), (signal.SIGQUIT, self._end_now)):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means that it is not to end
+                loop.add_signal_handler(number, act)
+        await _until_done(self._live(), [self._board.follow("supervisor", _breathe())])
+
+    async def _live(self) -> None:
         await self.crew.start()
-        hello = await self._first_hello()
+        hello = await self._unless_asked_to_stop(self.crew.hello)
         if hello is not None:
             await self._work(hello)
 
-    async def _first_hello(self) -> dict[str, Any] | None:
-        """Wait for a child to introduce the application, or for a request to stop."""
+    async def _unless_asked_to_stop(self, step: Awaitable[T]) -> T | None:
+        """Return what a step of the start returns; None if it is to stop before that is there."""
+        done: asyncio.Future[T] = asyncio.ensure_future(step)
         asked: asyncio.Future[Any] = asyncio.ensure_future(self._shutdown.asked.wait())
-        await asyncio.wait([self.crew.hello, asked], return_when=asyncio.FIRST_COMPLETED)
-        asked.cancel()
-        return self.crew.hello.result() if self.crew.hello.done() else None
+        try:
+            await asyncio.wait([done, asked], return_when=asyncio.FIRST_COMPLETED)
+            return done.result() if done.done() else None
+        finally:
+            done.cancel()
+            asked.cancel()
 
     async def _work(self, hello: dict[str, Any]) -> None:
         o = self._options
@@ -94,7 +131,11 @@ class Supervisor:
                 f"-A {o.app}: no task is registered; is the module with the tasks imported, or "
                 "named in PgQueue(include=[…])?"
             )
-        control = await _connected(hello["dsn"], hello["schema"], f"pgqueue {o.name}")
+        control = await self._unless_asked_to_stop(
+            _connected(hello["dsn"], hello["schema"], f"pgqueue {o.name}")
+        )
+        if control is None:
+            return
         liveness = Liveness(control, self.crew, self._journal)
         listen_dsn = hello["listen_dsn"] or hello["dsn"]
         listener = Listener(
@@ -109,8 +150,11 @@ class Supervisor:
             await liveness.mend(run)
             pump.wake()
 
-        await liveness.register(o, queues, tasks)
+        await self._unless_asked_to_stop(liveness.register(o, queues, tasks))
+        if not liveness.worker_id:
+            return
         control.on_reconnect = mend
+        self._probes.begun(control, liveness)
         log.info(
             "worker %s is ready: %d tasks, queues %s, %d slots in %d processes, %s",
             o.name,
@@ -120,15 +164,24 @@ class Supervisor:
             o.processes,
             hide_password(hello["dsn"]) or "the database of libpq's variables",
         )
-        background = [listener.serve(), liveness.serve(), self.crew.serve(), self._summaries()]
-        background += [_keep_doing(duty, control) for duty in duties.DUTIES]
-        background += [watch(control, liveness), self._lose_patience()]
-        await _until_done(pump.run(queues, tasks), background)
+        follow = self._board.follow
+        background = [
+            follow("listener", listener.serve()),
+            follow("heartbeat", liveness.serve()),
+            follow("children", self.crew.serve()),
+            follow("watch", watch(control, liveness)),
+            *(follow(d.name, _keep_doing(d, control), rests=d.interval) for d in duties.DUTIES),
+            self._summaries(),
+            self._lose_patience(),
+        ]
+        await _until_done(follow("pump", pump.run(queues, tasks)), background)
         await self._farewell(control, listener, liveness.worker_id)
 
     async def _farewell(self, control: Control, listener: Listener, worker_id: int) -> None:
         with contextlib.suppress(psycopg.Error, TimeoutError):
-            await asyncio.wait_for(control.run(operations.stop(worker_id)), FAREWELL)
+            if not self._out_of_patience:
+                stop = control.run(operations.stop(worker_id))
+                await asyncio.wait_for(stop, HASTE if self._shutdown.hurried else FAREWELL)
         await listener.close()
         await control.close()
         await self.crew.quit()
@@ -136,9 +189,17 @@ class Supervisor:
         log.info("worker %s has stopped: %s", self._options.name, done)
 
     async def _lose_patience(self) -> None:
-        """End the worker although its jobs cannot be given back, because PostgreSQL is away."""
-        await self._shutdown.overdue(FAREWELL)
-        log.error("%d jobs cannot be given back: they run again after the lease", self.crew.in_hand)
+        """End the worker although not everything is written down, because PostgreSQL is away."""
+        await self._shutdown.asked.wait()
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        while clock() - since < (HASTE if self._shutdown.hurried else FAREWELL):
+            await asyncio.sleep(PATIENCE)
+            if self.crew.unfinished and self._shutdown.remaining(clock()):
+                since = clock()
+        self._out_of_patience = True
+        if left := self.crew.unfinished:
+            log.error("%d jobs cannot be given back: they run again after the lease", left)
 
     def _asked_to_stop(self) -> None:
         if self._shutdown.ask(asyncio.get_running_loop().time()):
@@ -149,10 +210,17 @@ class Supervisor:
                 self._options.grace,
             )
             self.crew.recall()
+            self._on_change()
         else:
-            log.warning("stopping at once: %d jobs are given back", self.crew.in_hand)
-            self.crew.give_up()
-            self.crew.kill()
+            self._end_now()
+
+    def _end_now(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._shutdown.ask(now):
+            pass  # it was the first request, and counts as two
+        log.warning("stopping at once: %d jobs are given back", self.crew.in_hand)
+        self.crew.give_up()
+        self.crew.kill()
         self._on_change()
 
     def _on_change(self) -> None:
@@ -186,6 +254,7 @@ async def _connected(dsn: str, schema: str, name: str) -> Control:
 
 async def _keep_doing(duty: duties.Duty, control: Control) -> None:
     while True:
+        tick()
         try:
             await duties.perform(duty, control)
         except psycopg.OperationalError as error:
@@ -193,6 +262,12 @@ async def _keep_doing(duty: duties.Duty, control: Control) -> None:
         except psycopg.Error as error:
             log.warning("duty %s: %s", duty.name, first_line(error))
         await asyncio.sleep(duty.interval)
+
+
+async def _breathe() -> None:
+    while True:
+        tick()
+        await asyncio.sleep(REST)
 
 
 async def _until_done(main: Any, background: list[Any]) -> None:

@@ -21,6 +21,7 @@ from pgqueue.backoff import Doubling
 from pgqueue.database import AsyncConnection, connection_string
 from pgqueue.query import Query
 from pgqueue.transports.psycopg import aexecute
+from pgqueue.worker import board
 
 log = logging.getLogger("pgqueue.worker")
 
@@ -55,15 +56,18 @@ class Listener:
         pauses = Doubling(0.1, 5.0)
         while True:
             try:
-                await self._connect()
-                await self._check()
-            except psycopg.OperationalError:
+                async with board.away():
+                    await self._connect()
+                    await self._check()
+            except psycopg.Error:
                 # The control connection says what is wrong; until it is mended, polls do.
+                board.tick()
+                await self.close()
                 await asyncio.sleep(pauses.next())
                 continue
             pauses.reset()
             self.on_jobs()  # something may have come while nobody listened
-            await self._lost.wait()
+            await board.rest(self._lost)
             await self.close()
 
     async def lie_down(self) -> bool:
@@ -120,7 +124,7 @@ class Listener:
 
     async def _ask(self, query: Query[Any]) -> Any:
         """Run a query on the listen connection, which is otherwise watched for notifications."""
-        async with self._lock:
+        async with board.away(), self._lock:
             connection = self._connection
             if connection is None or self._lost.is_set():
                 return None

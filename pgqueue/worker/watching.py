@@ -10,7 +10,7 @@ from typing import NoReturn
 import psycopg
 
 from pgqueue import operations
-from pgqueue.worker import duties
+from pgqueue.worker import board, duties
 from pgqueue.worker.control import Control, first_line
 from pgqueue.worker.liveness import Liveness
 
@@ -30,6 +30,7 @@ async def watch(control: Control, liveness: Liveness) -> NoReturn:
     """Rescue the jobs of workers that died, for ever."""
     living = 1
     while True:
+        board.tick()
         await asyncio.sleep(pause(living) * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
         try:
             found = await control.run(operations.watch(liveness.worker_id, GRACE))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pgqueue.cli import formats, tables
 
@@ -78,3 +81,50 @@ def test_json_is_broken_into_lines_only_where_it_must():
     assert formats.pretty('{"a": [1, 2]}') == ['{"a": [1, 2]}']
     long = f'{{"a": [1, 2], "b": "{"x" * 90}"}}'
     assert formats.pretty(long) == ["{", '  "a": [1, 2],', f'  "b": "{"x" * 90}"', "}"]
+
+
+def test_marks_and_joiners_take_no_column():
+    assert tables.columns("e\u0301") == 1
+    assert tables.columns("\U0001f469\u200d") == 2
+    assert tables.columns("\u2764\ufe0f") == 1
+    assert tables.cut("e\u0301" * 5, 4) == "e\u0301" * 3 + "…"
+
+
+def test_cells_of_megabytes_are_cut_in_no_time():
+    rows = [("日本" * 1_000_000, "x" * 5_000_000, n) for n in range(3)]
+    for line in plain(("TASK", "ERROR", "N"), rows, width=80)[1:]:
+        assert tables.columns(line) <= 80
+
+
+@pytest.mark.parametrize("levels", [100, 101, 400, 990, 5_000])
+def test_a_document_shows_values_however_deep(levels, capsys):
+    text = "[" * levels + "]" * levels
+    shown = formats.stored(text)
+    formats.emit({"args": shown})
+    assert formats.pretty(text)
+    assert (shown == text) == (levels > 100)
+    assert capsys.readouterr().out.startswith('{\n  "args": ')
+
+
+numbers = st.from_regex(r"-?[1-9][0-9]{0,6000}(\.[0-9]{1,9})?", fullmatch=True)
+json_texts = st.recursive(
+    numbers | st.sampled_from(["null", "true", '"a\\u001b[2J\\n"', '"日本"']),
+    lambda inner: (
+        st.lists(inner, max_size=4).map(lambda items: f"[{','.join(items)}]")
+        | st.lists(inner, max_size=4).map(
+            lambda items: "{" + ",".join(f'"k{n}":{item}' for n, item in enumerate(items)) + "}"
+        )
+    ),
+)
+
+
+@given(json_texts, st.integers(0, 2000))
+def test_whatever_jsonb_holds_can_be_shown(text, around):
+    text = "[" * around + text + "]" * around
+    json.dumps(formats.stored(text), indent=2)
+    assert all(line.isprintable() for line in formats.pretty(text))
+
+
+@given(st.text(max_size=60), st.integers(2, 30))
+def test_a_cell_takes_no_more_columns_than_it_may(text, room):
+    assert tables.columns(tables.cut(text, room)) <= room

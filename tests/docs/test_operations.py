@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
+import json
 import math
 import re
 from urllib.parse import quote
@@ -14,8 +16,20 @@ from playing import PageWorker
 
 from pgqueue import PgQueue, migrate, waiting
 from pgqueue.cli import checks
-from pgqueue.worker import claims, duties, liveness, pacing, watching
+from pgqueue.worker import (
+    board,
+    claims,
+    duties,
+    health,
+    liveness,
+    pacing,
+    probes,
+    supervisor,
+    watching,
+)
 from pgqueue.worker.settings import WorkerOptions
+from support.waiting import wait_for
+from support.workers import Worker
 
 OPERATIONS = page("operations.md")
 TASKS = """
@@ -78,6 +92,41 @@ def test_other_numbers():
     assert f"within {pacing.HORIZON * 1000:g} ms, or within four looks" in text
     assert pacing.TURNS_AHEAD == 4
     assert f"(at most {pacing.FURTHEST * 1000:g} ms)" in text
+
+
+def test_the_numbers_of_stopping_and_of_health():
+    stopping, health_ = OPERATIONS.section("Signals and exit codes"), OPERATIONS.section("Health")
+    assert f"it ends then within {supervisor.FAREWELL:g} s" in stopping
+    assert f"{supervisor.FAREWELL:g} s more ({supervisor.HASTE:g} s at a second" in stopping
+    assert f"has not gone round for {board.BOUND:g} s is `{board.HUNG}`" in health_
+    assert f"waits for PostgreSQL is `{board.WAITING}`" in health_
+    assert f"committed within {probes.FRESH:g} s" in health_
+    assert (
+        f"{health.PATIENCE:g} s and {health.ROOM // 1024} KiB; of more than {health.MOST}"
+        in health_
+    )
+    (address,) = [f.default for f in dataclasses.fields(WorkerOptions) if f.name == "health_host"]
+    assert f"open on {address} unless" in health_
+
+
+def test_the_pages_of_health_are_shown_as_they_are(database, tmp_path):
+    """The same loops, the same states."""
+    live, ready = (json.loads(b.text) for b in OPERATIONS.blocks if b.language == "json")
+    worker = Worker(database, tmp_path / "log", "--processes", "1", "--health-port", "0")
+
+    def said(path):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
+        connection.request("GET", path)
+        return json.load(connection.getresponse())
+
+    try:
+        (line,) = worker.logged("answering /livez and /readyz")
+        port = int(line.rpartition(" ")[2])
+        wait_for(lambda: said("/readyz") == ready, "the worker to be ready", WAIT)
+        assert said("/livez").keys() == live.keys()
+        assert worker.stop() == 0
+    finally:
+        worker.destroy()
 
 
 def test_the_settings_of_the_hot_table(connection):

@@ -9,7 +9,7 @@ import pytest
 from blocks import PAGES, ROOT, RUN, Block, Page
 
 #: Languages of blocks that are there to be read only.
-READ = ("", "text", "toml", "ini")
+READ = ("", "text", "toml", "ini", "json", "yaml")
 #: Pages that begin by making the schema.
 FROM_NOTHING = ("tutorial.md",)
 MOST_NOT_RUN = 5

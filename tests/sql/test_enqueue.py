@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from pgqueue import operations
+from pgqueue.codec import MAX_BYTES
 from pgqueue.rows import NewJob
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
@@ -119,3 +120,23 @@ def test_a_priority_out_of_range_is_refused(jobs, priority):
 def test_numbers_and_texts_come_back_as_they_went(jobs, payload):
     stored = jobs.value("select %s::jsonb::text", payload)
     assert jobs.get(jobs.add(args=payload)).args == stored
+
+
+@pytest.mark.parametrize("column", ["args", "kwargs", "headers"])
+def test_a_payload_that_no_worker_could_take_is_refused(jobs, column):
+    """As text it would be longer than a value may be, and every claim would fail by it."""
+    payload = """jsonb_build_object('a', repeat(e'\\x01', 67108864))"""
+    insert = f"""
+        insert into pgqueue.jobs_live (id, task, run_at, created_at, {column})
+        values (pgqueue.uuid7(), 'add', pgqueue.now(), pgqueue.now(), {payload})"""
+    with pytest.raises(psycopg.errors.CheckViolation, match="payload_takes_at_most_64_mb"):
+        jobs.connection.execute(insert)
+
+
+@pytest.mark.parametrize("item", ["0", "[]", "{}", '""', "1e9"])
+def test_a_payload_that_python_may_send_is_accepted_whatever_it_consists_of(jobs, item):
+    text = f"[{','.join([item] * (MAX_BYTES // (len(item) + 1) - 1))}]"
+    assert len(text) <= MAX_BYTES
+    job = jobs.add(args=text)
+    jobs.claim(jobs.register())
+    assert jobs.state(job) == "running"

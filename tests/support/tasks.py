@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import itertools
 import os
 import signal
 import time
+from pathlib import Path
 
 import psycopg
 
@@ -157,6 +159,28 @@ def hog(seconds):
     began = time.monotonic()
     sum(itertools.repeat(1, sample))
     return sum(itertools.repeat(1, int(sample * seconds / (time.monotonic() - began))))
+
+
+@app.task(name="wait_for_file")
+def wait_for_file(fifo):
+    """Run until the test writes into a FIFO: no database is needed for that."""
+    return Path(fifo).read_text()
+
+
+@app.task(name="ignore_everything")
+def ignore_everything():
+    """Go on whatever is raised."""
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(1)
+
+
+@app.task(name="ahold_for")
+async def ahold_for(seconds):
+    """The same, on the event loop."""
+    while True:
+        with contextlib.suppress(BaseException):
+            await asyncio.sleep(seconds)
 
 
 @app.task(name="spin")

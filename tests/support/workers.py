@@ -19,7 +19,7 @@ PATIENCE = 30.0
 #: Runs `pgq` with other constants than its own: "pgqueue.worker.liveness LEASE=2.0".
 PATCHED = """
 import importlib, runpy, sys
-for patch in sys.argv[1].split(","):
+for patch in filter(None, sys.argv[1].split(",")):
     module, _, value = patch.partition(" ")
     name, _, value = value.partition("=")
     assert hasattr(importlib.import_module(module), name), patch
@@ -30,7 +30,10 @@ runpy.run_module("pgqueue.cli", run_name="__main__")
 
 
 class Worker:
-    """A `pgq worker` on one database; `patches` are constants of `pgqueue.worker` to change."""
+    """A `pgq worker` on one database; `patches` are constants of `pgqueue.worker` to change.
+
+    `prelude` is Python that runs in the supervisor's process before anything else does.
+    """
 
     def __init__(
         self,
@@ -39,13 +42,15 @@ class Worker:
         *options: str,
         app: str = "support.tasks",
         patches: dict[str, float] | None = None,
+        prelude: str = "",
     ) -> None:
         self._log = log
         path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
         environment = {**os.environ, "PGQUEUE_DSN": dsn, "PYTHONPATH": path}
         run = ["-m", "pgqueue.cli"]
-        if patches:
-            run = ["-c", PATCHED, ",".join(f"pgqueue.worker.{p}={v}" for p, v in patches.items())]
+        if patches or prelude:
+            changes = [f"pgqueue.worker.{p}={v}" for p, v in (patches or {}).items()]
+            run = ["-c", prelude + PATCHED, ",".join(changes)]
         command = [sys.executable, *run, "worker", "-A", app, *options]
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgqueue.codec import MAX_DEPTH, decode, encode
-from pgqueue.describe import describe_exception
+from pgqueue.describe import describe_exception, one_line
 from pgqueue.errors import InvalidPayload
 
 
@@ -336,7 +336,7 @@ class TestSize:
     def test_the_message_says_where_how_large_and_what_to_do(self):
         message = refusal({"blob": "x" * 10_000_000, "b": 1}, at="kwargs")
         assert message == (
-            "kwargs['blob']: takes 10,000,002 bytes as JSON, of at most 4,194,304; "
+            "kwargs['blob']: takes 10,000,002 or more bytes as JSON, of at most 4,194,304; "
             "store large data in a table or a file, and pass its key"
         )
 
@@ -621,3 +621,68 @@ def test_a_recursion_10000_deep_is_described():
     assert text.startswith("Traceback (most recent call last):\n")
     assert summary in text
     assert len(text.encode()) <= 65_536
+
+
+def test_the_same_group_again_and_again_is_described_in_no_time_and_room():
+    """Unfolded, it would have more members than there are atoms."""
+    error = ValueError("the first")
+    for _ in range(300):
+        error = ExceptionGroup("twice", [error, error])
+    summary, text = described(lambda: throw(error))
+    assert summary == "ExceptionGroup: twice (2 sub-exceptions)"
+    assert text.startswith("ValueError: the first\n")
+    assert "exceptions left out" in text
+    assert "in throw\n" in text
+    assert text.endswith(f"\n{summary}\n")
+
+
+def test_of_a_long_chain_both_ends_are_described():
+    error = ValueError("the cause of it all")
+    for number in range(10_000):
+        following = ValueError(number)
+        following.__cause__ = error
+        error = following
+    text = describe_exception(error)[1]
+    assert text.startswith("ValueError: the cause of it all\n")
+    assert text.endswith("ValueError: 9998\n\nValueError: 9999\n")
+    assert "9,980 exceptions left out" in text
+
+
+def test_members_and_causes_without_end_are_described():
+    class Again(ExceptionGroup):
+        @property
+        def exceptions(self):
+            return (self, self)
+
+    class Because(Exception):
+        @property
+        def __cause__(self):
+            return Because("and that")
+
+    for error in (Again("group", [ValueError()]), Because("this")):
+        assert describe_exception(error)[0] in describe_exception(error)[1]
+
+
+def test_what_takes_no_room_or_turns_text_around_is_escaped_and_joiners_are_not():
+    assert one_line("a\u200bb\u200ec\u061cd\ufeffe\xadf\U000e0041") == (
+        r"a\u200bb\u200ec\u061cd\ufeffe\xadf\U000e0041"
+    )
+    family = "\U0001f469\u200d\U0001f469"
+    assert one_line(family) == family
+
+
+class Spoken(list):
+    """Says how far it was read."""
+
+    read = 0
+
+    def __iter__(self):
+        while True:
+            self.read += 1
+            yield "x" * 1000
+
+
+def test_a_list_that_is_too_large_is_not_read_to_its_end():
+    value = Spoken()
+    assert "takes more than 100,000 bytes as JSON" in refusal([value], max_bytes=100_000)
+    assert value.read < 150

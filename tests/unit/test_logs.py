@@ -6,10 +6,13 @@ import json
 import logging
 import re
 import sys
+import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pgqueue.describe import one_line
+from pgqueue.describe import describe_exception, lines, one_line, shortened
 from pgqueue.worker.logs import HumanFormatter, JsonFormatter
 
 HOSTILE = [
@@ -88,3 +91,73 @@ def test_a_line_for_programs_carries_the_exception_and_any_value():
 @pytest.mark.parametrize("text", ["", "as it is", "é😀 \\n"])
 def test_what_is_printable_stays_as_it_is(text):
     assert one_line(text) == text
+
+
+class BrokenText:
+    def __str__(self):
+        raise SystemExit("\nforged")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("formatter", [HumanFormatter, JsonFormatter])
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("%s", (BrokenText(),)),
+        (BrokenText(), ()),
+        ("%d", ("no number\n12:00:00.000 INFO",)),
+        ("%s and %s", ("one\r",)),
+    ],
+)
+def test_what_cannot_be_logged_is_one_line_that_says_so(formatter, message, arguments):
+    line = formatter("w1").format(record(message, *arguments))
+    assert line.isprintable()
+    assert "cannot be logged with its arguments" in line
+
+
+@pytest.mark.parametrize("formatter", [HumanFormatter, JsonFormatter])
+def test_an_exception_is_logged_bounded(formatter):
+    line = formatter("w1").format(record("oops", exc_info=raised("x\n" * 10_000_000)))
+    assert len(line) < 400_000
+    assert "characters left out" in line
+
+
+@pytest.mark.parametrize("formatter", [HumanFormatter, JsonFormatter])
+def test_a_line_without_an_exception_may_say_that_there_is_none(formatter):
+    assert "oops" in formatter("w1").format(record("oops", exc_info=(None, None, None)))
+
+
+def drives(text):
+    """What of a text ends lines, drives terminals, or turns text around."""
+    turning = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    return {
+        char
+        for char in text
+        if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+        or unicodedata.bidirectional(char) in turning
+    }
+
+
+texts = st.text() | st.text("".join(HOSTILE) + "\x1e\x1f\u2066\u061c")
+
+
+@given(texts)
+def test_no_text_leaves_its_line_or_drives_a_terminal(text):
+    for shown in (one_line(text), shortened(text), *describe_exception(ValueError(text))[:1]):
+        assert not drives(shown)
+        assert len(shown.splitlines()) <= 1
+
+
+@given(texts)
+def test_lines_stay_lines_and_nothing_else_gets_through(text):
+    assert drives(lines(text)) <= {"\n", "\t"}
+    assert drives(describe_exception(ValueError(text))[1]) <= {"\n", "\t"}
+
+
+@given(texts)
+def test_no_message_forges_a_line_in_either_format(text):
+    for formatter in (HumanFormatter("w1"), JsonFormatter("w1")):
+        line = formatter.format(record("%s", text, exc_info=raised(text)))
+        assert drives(line) <= {"\n"}
+        assert all(part.startswith("    ") for part in line.split("\n")[1:])

@@ -53,7 +53,11 @@ def names(made):
         ),
         (UNSTARTED, {"released": [Released("5", 7)]}, ["release", "cancel_requested"]),
         (["D", "1", "7"], {}, []),
-        (["X", "1", "7"], {}, []),
+        (
+            ["X", "1", "7", "StaleClaim: no", "trace"],
+            {"finished": [Finished("1", 7, "failed", None, "StaleClaim: no", "trace")]},
+            ["finish"],
+        ),
     ],
 )
 def test_each_code_means_its_outcome_and_operations(record, fields, operations):
