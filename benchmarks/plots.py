@@ -19,7 +19,7 @@ from benchmarks.commits import ratio
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 #: Readable on a white page and on a dark one.
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "pgqueue",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
