@@ -43,7 +43,7 @@ def log(text):
 def hold(key):
     """Run for as long as the test holds the advisory lock `key`."""
     with psycopg.connect(app.dsn, autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [key])
+        connection.execute("select pg_advisory_xact_lock(%s)", [key])
     return key
 
 
@@ -58,7 +58,7 @@ async def ahold(key):
     """The same without occupying a thread."""
     connection = await psycopg.AsyncConnection.connect(app.dsn, autocommit=True)
     async with connection:
-        await connection.execute("select pg_advisory_lock_shared(%s)", [key])
+        await connection.execute("select pg_advisory_xact_lock_shared(%s)", [key])
     return key
 
 
