@@ -54,16 +54,16 @@ class Journal:
         """Count what has been written down, and say what the fence refused."""
         stale = batch.stale(results)
         for finished in batch.finished:
-            self._counts[finished.state] += finished.id not in stale
+            self._counts[finished.state] += (finished.id, finished.claim) not in stale
         for name, jobs in (("retried", batch.retried), ("released", batch.released)):
-            self._counts[name] += sum(job.id not in stale for job in jobs)
+            self._counts[name] += sum((job.id, job.claim) not in stale for job in jobs)
         self._counts["crashed"] += sum(map(len, batch.crashed.values()))
         if stale and not batch.resent:
             self._counts["stale"] += len(stale)
             log.warning(
                 "%d outcomes were refused, because their jobs had been taken over: %s",
                 len(stale),
-                ", ".join(sorted(stale)[:5]),
+                ", ".join(id_ for id_, _ in sorted(stale)[:5]),
             )
 
 

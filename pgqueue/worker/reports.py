@@ -84,9 +84,12 @@ class Batch:
             queries.append(operations.cancel_requested(back))
         return queries
 
-    def stale(self, results: Sequence[Iterable[str]]) -> set[str]:
-        """Return the ids that the fence refused, given what the queries read."""
-        return self.ids() - {id_ for ids in results for id_ in ids}
+    def stale(self, results: Sequence[Iterable[str]]) -> set[tuple[str, int]]:
+        """Return id and claim of what the fence refused, given what the queries read."""
+        taken = {id_ for ids in results for id_ in ids}
+        # The outcomes of two claims of a job may meet in one batch: the newest is what was taken.
+        newest = dict(sorted(self.claims()))
+        return self.claims() - {job for job in newest.items() if job[0] in taken}
 
     def singly(self) -> list[Batch]:
         """Return the batch as batches of one job."""

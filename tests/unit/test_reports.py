@@ -88,8 +88,14 @@ def test_crashes_are_written_by_cause():
 
 def test_stale_is_what_no_operation_returned():
     results = [{"1", "2"}, {"3"}, set(), {"6": "queued"}, {"3"}]
-    assert everything().stale(results) == {"4", "5"}
+    assert everything().stale(results) == {("4", 7), ("5", 7)}
     assert Batch().stale([]) == set()
+
+
+def test_of_two_claims_of_a_job_that_end_in_one_batch_the_older_is_stale():
+    both = batch(["S", "1", "8", "[2]"], SUCCEEDED)
+    assert both.stale([{"1"}]) == {("1", 7)}
+    assert both.stale([set()]) == {("1", 7), ("1", 8)}
 
 
 def test_singly_is_one_batch_a_job_with_nothing_lost():
