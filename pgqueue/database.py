@@ -6,7 +6,7 @@ import asyncio
 import atexit
 import threading
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias, TypeVar, cast
@@ -87,6 +87,18 @@ def is_pooled(connection: SyncConnection | AsyncConnection, who: Row | None) -> 
     """Tell whether a pooler lends the server's sessions, given who answers `WHO`."""
     # A pooler makes up the process id that it tells its clients.
     return who is not None and who[0] != connection.info.backend_pid
+
+
+def is_lent(mine: Sequence[int], theirs: Sequence[int]) -> bool:
+    """Tell whether a pooler lends a session to each transaction, as far as that can be seen.
+
+    Given who answered each of two connections that asked by turns, one transaction each time. In
+    session mode a connection keeps its session for itself. A busy pooler may hide what it does.
+
+    >>> is_lent([7, 7], [8, 8]), is_lent([7, 7], [7, 7]), is_lent([7, 9], [8, 10])
+    (False, True, True)
+    """
+    return len(set(mine)) > 1 or not set(mine).isdisjoint(theirs)
 
 
 class Pools:

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import PGconn, Ping
 
 from support.servers import Binaries, Server, home, keep, own
@@ -44,6 +45,21 @@ server_login_retry = 1
 def pgbouncer() -> str | None:
     """The program, if it is installed."""
     return next((found for place in PLACES if (found := shutil.which(place))), None)
+
+
+def is_pooled(dsn: str) -> bool:
+    """Tell whether a DSN leads to a pooler of these tests."""
+    return conninfo_to_dict(dsn).get("port") == str(PORT)
+
+
+def psycopg_options(dsn: str) -> dict[str, object]:
+    """What an application has to tell psycopg behind a pooler: docs/operations.md."""
+    return {"prepare_threshold": None} if is_pooled(dsn) else {}
+
+
+def asyncpg_options(dsn: str) -> dict[str, object]:
+    """The same for asyncpg."""
+    return {"statement_cache_size": 0} if is_pooled(dsn) else {}
 
 
 class Pooler:

@@ -68,6 +68,7 @@ def test_a_worker_without_a_lease_claims_nothing(worker, send, connection):
     assert result.job().worker_id == connection.execute(ids).fetchone()[0]
 
 
+@pytest.mark.sessions("sessions bear the names of many clients")
 def test_terminated_connections_are_made_again_and_no_job_is_lost(worker, send, connection, lock):
     held = lock(1)
     running = send("hold", 1)

@@ -92,7 +92,7 @@ def test_a_worker_ends_on_a_second_signal_although_the_database_is_away(
     result = send("hold", 1)
     until(lambda: result.state == "STARTED")
     name = conninfo_to_dict(database)["dbname"]
-    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+    with psycopg.connect(server.direct_dsn(), autocommit=True) as admin:
         admin.execute(f"alter database {name} allow_connections false")
         admin.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
