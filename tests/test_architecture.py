@@ -55,7 +55,7 @@ TALKERS = {
     ),
     *(
         f"worker.{name}"
-        for name in ("control", "liveness", "pump", "supervisor", "wakeup", "watching")
+        for name in ("control", "liveness", "pump", "skew", "supervisor", "wakeup", "watching")
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -174,6 +175,10 @@ def judge_pooler(*, pooled: bool, heard: bool, apart: bool = False) -> Finding:
 
 def schema(session: Session) -> Iterator[Finding]:
     """Compare the schema with this release's."""
+    if newer := _newer(session):
+        text = f"{session.schema} has {newer[-1]} of a newer release; this one can work with it"
+        yield Finding(WARNING, "schema", text, "upgrade the package")
+        return
     steps = migrate.plan(session.connection, session.schema)
     if not steps:
         yield Finding(OK, "schema", f"{session.schema} is this release's")
@@ -186,6 +191,12 @@ def schema(session: Session) -> Iterator[Finding]:
         yield Finding(
             WARNING, "schema", text, "run 'pgq migrate', if this release is the newer one"
         )
+
+
+def _newer(session: Session) -> list[str]:
+    with contextlib.suppress(SchemaMismatch):  # told with its reason by whoever plans
+        return migrate.check(session.run(operations.schema_files()), session.schema)
+    return []
 
 
 def history(session: Session) -> Iterator[Finding]:

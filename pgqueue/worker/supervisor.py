@@ -21,10 +21,10 @@ from typing import Any
 
 import psycopg
 
-from pgqueue import migrate, operations
+from pgqueue import operations
 from pgqueue.config import hide_password
-from pgqueue.errors import ConfigurationError
-from pgqueue.worker import duties
+from pgqueue.errors import ConfigurationError, SchemaMismatch
+from pgqueue.worker import duties, skew
 from pgqueue.worker.control import Control, Runner, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
@@ -66,6 +66,7 @@ class Supervisor:
         self._shutdown = shutdown
         self._journal = journal
         self._pump: Pump | None = None
+        self._mismatch: SchemaMismatch | None = None
         self.crew = Crew(options, journal, shutdown, self._on_change)
 
     async def run(self) -> None:
@@ -127,8 +128,11 @@ class Supervisor:
         background = [listener.serve(), liveness.serve(), self.crew.serve(), self._summaries()]
         background += [_keep_doing(duty, control) for duty in duties.DUTIES]
         background += [watch(control, liveness), self._lose_patience()]
+        background += [skew.watch(control, self._stop_for)]
         await _until_done(pump.run(queues, tasks), background)
         await self._farewell(control, listener, liveness.worker_id)
+        if self._mismatch:
+            raise self._mismatch
 
     async def _farewell(self, control: Control, listener: Listener, worker_id: int) -> None:
         with contextlib.suppress(psycopg.Error, TimeoutError):
@@ -143,6 +147,12 @@ class Supervisor:
         """End the worker although its jobs cannot be given back, because PostgreSQL is away."""
         await self._shutdown.overdue(FAREWELL)
         log.error("%d jobs cannot be given back: they run again after the lease", self.crew.in_hand)
+
+    def _stop_for(self, mismatch: SchemaMismatch) -> None:
+        """Stop as if asked to: the database has become one for newer releases only."""
+        self._mismatch = mismatch
+        log.error("%s", mismatch)
+        self._asked_to_stop()
 
     def _asked_to_stop(self) -> None:
         if self._shutdown.ask(asyncio.get_running_loop().time()):
@@ -180,11 +190,7 @@ async def _connected(dsn: str, schema: str, name: str) -> Control:
     except psycopg.OperationalError as error:
         where = hide_password(dsn) or "the database of libpq's variables"
         raise ConfigurationError(f"no connection to {where}: {first_line(error)}") from error
-    try:
-        files = await control.run(operations.schema_files())
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        files = []
-    migrate.check(files, schema)
+    await skew.check(control)
     return control
 
 

@@ -38,9 +38,13 @@ class Worker:
         *options: str,
         app: str = "support.tasks",
         patches: dict[str, float] | None = None,
+        source: Path = TESTS.parent,
     ) -> None:
+        """`source` is the source tree of another release, to be run instead of this one."""
         self._log = log
-        path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+        tests = source / "tests"
+        path = [str(tests), *([str(source)] if source != TESTS.parent else [])]
+        path = os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")])
         environment = {**os.environ, "PGQUEUE_DSN": dsn, "PYTHONPATH": path}
         run = ["-m", "pgqueue.cli"]
         if patches:
@@ -48,7 +52,7 @@ class Worker:
         command = [sys.executable, *run, "worker", "-A", app, *options]
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                command, env=environment, stdout=stderr, stderr=stderr, cwd=TESTS
+                command, env=environment, stdout=stderr, stderr=stderr, cwd=tests
             )
 
     @property
