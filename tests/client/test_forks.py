@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
+import psycopg
 import pytest
 
+from support.servers import Server, own
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.sessions("a session is nobody's own")
@@ -51,6 +55,31 @@ def in_child(act, fork=os.fork, end=sys.exit):
 """
 
 
+@pytest.fixture(scope="module")
+def tls(server):
+    """The DSN of a server that is reached under TLS only."""
+    with psycopg.connect(server.dsn()) as connection:
+        if not connection.execute("show ssl_library").fetchone()[0]:
+            pytest.skip(f"{server.name} was built without TLS")
+    files = {"ssl_key_file": "../key", "ssl_cert_file": "../certificate"}  # as the data folder sees
+    secret = Server(server.binaries, {"listen_addresses": "127.0.0.1", "ssl": "on", **files})
+    key, certificate = Path(secret.host, "key"), Path(secret.host, "certificate")
+    made = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2"]
+    command = ["openssl", "req", "-x509", *made, "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    own(key)
+    secret.port = free_port()
+    secret.start()
+    yield f"postgresql://{secret.user}@127.0.0.1:{secret.port}/postgres?sslmode=require"
+    secret.stop()
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
 @pytest.fixture
 def run(database):
     """Runs a program, and returns what it puts into `found`."""
@@ -75,6 +104,17 @@ def test_parent_and_child_have_sessions_of_their_own_and_the_parents_outlives_th
 def test_a_child_that_closes_or_throws_away_what_it_inherited_does_not_end_it(run, act):
     before, after = run(f"found = [who()]; in_child({act}); found.append(who())")
     assert before == after
+
+
+def test_under_tls_the_childs_end_does_not_reach_the_parents_session_either(run, tls):
+    """A word in the parent's name would be one too many in the count of its records."""
+    program = """
+found = [who(), in_child(who)]
+in_child(app.close)
+found += [who(), app.run(operations.backend())]
+"""
+    before, child, after, again = run(program, tls)
+    assert before == after == again != child
 
 
 def test_the_children_of_multiprocessing_have_sessions_of_their_own(run):

@@ -93,10 +93,14 @@ def _of_the_system() -> list[Binaries]:
 
 
 class Server:
-    """A running server with a data directory of its own; only a socket in it, no port."""
+    """A running server with a data directory of its own; only a socket in it, no port.
 
-    def __init__(self, binaries: Binaries) -> None:
+    `settings` are its own besides those of every server here.
+    """
+
+    def __init__(self, binaries: Binaries, settings: dict[str, object] | None = None) -> None:
         self.binaries = binaries
+        self._settings = settings or {}
         self.name = binaries.name
         self.major = binaries.major
         self.user = "postgres"
@@ -149,8 +153,9 @@ class Server:
 
     def _launch(self) -> None:
         place = {"listen_addresses": "", "unix_socket_directories": self.host, "port": self.port}
-        settings = [f"-c{name}={value}" for name, value in (place | SETTINGS).items()]
-        command = [self.binaries.folder / "postgres", "-D", self._place / "data", *settings]
+        settings = {**place, **SETTINGS, **self._settings}
+        options = [f"-c{name}={value}" for name, value in settings.items()]
+        command = [self.binaries.folder / "postgres", "-D", self._place / "data", *options]
         self._keeper = keep(self._place, command)
 
     def _answers(self) -> bool:

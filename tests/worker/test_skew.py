@@ -104,6 +104,7 @@ def test_a_worker_of_the_previous_release_runs_or_says_why_not(start_previous, p
 
 
 @pytest.mark.parametrize("which", ["previous", "this"])
+@pytest.mark.sessions("nobody sees a worker's session end")
 def test_side_by_side_each_release_runs_jobs_and_rescues_the_others(
     start_worker, start_previous, previous, send, lock, until, jobs, which
 ):

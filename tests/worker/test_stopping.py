@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import psycopg
+import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from support.workers import process_exists
@@ -85,6 +86,7 @@ def test_a_worker_stopped_before_it_was_ready_ends_quietly(start_worker):
     assert "Traceback" not in worker.log
 
 
+@pytest.mark.sessions("it is the pooler that loses its connections")
 def test_a_worker_ends_on_a_second_signal_although_the_database_is_away(
     worker, send, lock, until, server, database
 ):
