@@ -9,7 +9,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 #: Until there is a release, a commit. Set it to the newest tag with each release.
-PREVIOUS = "f94a381dde3099d5bdc0b5093af2826d5d3ae5df"
+PREVIOUS = "ceebd8a87edfd94bc76e935c9dd175b8a9204601"
 
 
 def unpack(folder: Path) -> Path | None:
