@@ -24,7 +24,7 @@ pytestmark = pytest.mark.sessions("a session is nobody's own")
 DISCARDED = r".*discarding closed connection.*"
 
 BEGINNING = """
-import asyncio, ctypes, json, multiprocessing, os, sys, threading, warnings
+import asyncio, ctypes, json, multiprocessing, os, signal, sys, threading, warnings
 
 import psycopg
 from pgqueue import PgQueue, operations
@@ -46,6 +46,7 @@ def in_child(act, fork=os.fork, end=sys.exit):
     ours, theirs = os.pipe()
     child = fork()
     if not child:
+        signal.alarm(50)  # one that hangs is not left behind
         os.write(theirs, json.dumps(act()).encode())
         end(0)
     os.close(theirs)
