@@ -15,6 +15,7 @@ from pgqueue.binding import Binding
 from pgqueue.bulk import Enqueued, ManyCall, Stream, jobs
 from pgqueue.config import find_dsn
 from pgqueue.database import Pools
+from pgqueue.forks import FORKS
 from pgqueue.options import Options, new_job
 from pgqueue.query import Query
 from pgqueue.result import AsyncResult
@@ -44,7 +45,11 @@ class Client:
         self._lock = threading.Lock()
         self._pools: Pools | None = None
         self._waiter: ResultWaiter | None = None
-        self._waiter_pid = 0
+        FORKS.tell(self, Client._forked)
+
+    def _forked(self) -> None:
+        self._lock = threading.Lock()
+        self._waiter = None
 
     # ── enqueueing ───────────────────────────────────────────────────────────────────────────
 
@@ -201,15 +206,16 @@ class Client:
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends; what `AsyncResult.get` waits on."""
+        FORKS.notice()
         dsn = self.listen_dsn or self.dsn
         with self._lock:
-            if self._waiter is None or self._waiter_pid != os.getpid():
+            if self._waiter is None:
                 self._waiter = ResultWaiter(dsn, self.schema)
-                self._waiter_pid = os.getpid()
             return self._waiter.outcome(job)
 
     def close(self) -> None:
         """Close the pool for threads and stop waiting for results."""
+        FORKS.notice()
         with self._lock:
             pools, self._pools = self._pools, None
             waiter, self._waiter = self._waiter, None

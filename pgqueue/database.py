@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import os
 import threading
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias, TypeVar, cast
@@ -17,6 +16,7 @@ from psycopg.abc import Buffer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.datetime import TimestamptzLoader
 
+from pgqueue.forks import FORKS
 from pgqueue.pools import AsyncOwn, AsyncPool, Own, Pool
 from pgqueue.query import Query, Row
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
@@ -68,6 +68,7 @@ class EndlessLoader(TimestamptzLoader):
 
 def settle(connection: SyncConnection) -> None:
     """Make a connection of our own ready: it reads infinity, and leaves nothing in a pooler."""
+    FORKS.watch(connection)
     connection.adapters.register_loader("timestamptz", EndlessLoader)
     if is_pooled(connection, connection.execute(WHO, prepare=False).fetchone()):
         connection.prepare_threshold = None
@@ -75,6 +76,7 @@ def settle(connection: SyncConnection) -> None:
 
 async def asettle(connection: AsyncConnection) -> None:
     """Make an async connection of our own ready, like `settle`."""
+    FORKS.watch(connection)
     connection.adapters.register_loader("timestamptz", EndlessLoader)
     cursor = await connection.execute(WHO, prepare=False)
     if is_pooled(connection, await cursor.fetchone()):
@@ -87,6 +89,19 @@ def is_pooled(connection: SyncConnection | AsyncConnection, who: Row | None) -> 
     return who is not None and who[0] != connection.info.backend_pid
 
 
+def is_lent(mine: Sequence[int], theirs: Sequence[int]) -> bool:
+    """Tell whether a pooler lends a session to each transaction, as far as that can be seen.
+
+    Given who answered each of two connections, one transaction each time. In session mode each
+    keeps a session to itself. One of them must have asked twice in a row: else a pooler that goes
+    round a few sessions may come to the same ones at each turn. A busy one may hide what it does.
+
+    >>> is_lent([7, 7], [8, 8]), is_lent([7, 7], [7, 7]), is_lent([7, 9], [8, 10])
+    (False, True, True)
+    """
+    return len(set(mine)) > 1 or not set(mine).isdisjoint(theirs)
+
+
 class Pools:
     """The connections of one application: one pool for threads, one per event loop.
 
@@ -97,15 +112,25 @@ class Pools:
         self.dsn = dsn
         self.schema = checked_schema(schema)
         self.max_size = max_size
+        #: Kept from their finalizers, which would stop threads that are the parent's.
+        self._inherited: list[Pool | AsyncPool | None] = []
+        self._begin()
+        FORKS.tell(self, Pools._forked)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._pool: Pool | None = None
-        self._pid = os.getpid()
         self._async_pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncPool] = (
             weakref.WeakKeyDictionary()
         )
         self._opening: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             weakref.WeakKeyDictionary()
         )
+
+    def _forked(self) -> None:
+        # The lock may be held by a thread that is only the parent's.
+        self._inherited += [self._pool, *self._async_pools.values()]
+        self._begin()
 
     def run(self, query: Query[T]) -> T:
         """Run a query by itself on a connection of the pool."""
@@ -158,9 +183,9 @@ class Pools:
 
     def pool(self) -> Pool:
         """Return the pool for threads, opened."""
+        FORKS.notice()
         with self._lock:
-            if self._pool is None or self._pid != os.getpid():
-                self._pid = os.getpid()
+            if self._pool is None:
                 # A pool would try for half a minute and then not say why.
                 psycopg.connect(connection_string(self.dsn)).close()
                 # autocommit: one enqueue is one round trip, not three.
@@ -173,11 +198,12 @@ class Pools:
                     open=True,
                     name="pgqueue",
                 )
-                atexit.register(self._pool.close)
+                atexit.register(self.close)
             return self._pool
 
     async def async_pool(self) -> AsyncPool:
         """Return the pool of the running event loop, opened."""
+        FORKS.notice()
         loop = asyncio.get_running_loop()
         if pool := self._async_pools.get(loop):
             return pool
@@ -208,14 +234,16 @@ class Pools:
 
     def close(self) -> None:
         """Close the pool for threads."""
+        FORKS.notice()
         with self._lock:
             if self._pool is not None:
-                atexit.unregister(self._pool.close)
+                atexit.unregister(self.close)
                 self._pool.close()
                 self._pool = None
 
     async def aclose(self) -> None:
         """Close the pool of the running event loop."""
+        FORKS.notice()
         pool = self._async_pools.pop(asyncio.get_running_loop(), None)
         if pool is not None:
             await pool.close()

@@ -89,19 +89,30 @@ def migrate(
     return applied
 
 
-def check(files: Sequence[tuple[str, str]], schema: str = DEFAULT_SCHEMA) -> None:
-    """Refuse a database that this release does not know, given its (path, sha256) rows."""
-    applied = dict(files)
-    numbered = {step.path for step in all_steps(schema) if _numbered(step.path)}
-    if missing := sorted(numbered - applied.keys()):
+def check(files: Sequence[tuple[str, str]], schema: str = DEFAULT_SCHEMA) -> list[str]:
+    """Refuse a database that this release cannot work with, given its (path, sha256) rows.
+
+    Returns the migrations of newer releases that it can work with nevertheless: those that only
+    add something. One that an older release may stumble over says in its name which migration a
+    release must know to be able to work with it: `0007_drop_it.needs_0005.sql`.
+    """
+    applied = {path for path, _ in files if _numbered(path)}
+    known = {step.path for step in all_steps(schema) if _numbered(step.path)}
+    if missing := sorted(known - applied):
         raise SchemaMismatch(
             f"schema {schema!r} lacks {missing[0]}: run 'pgq migrate' (this process will not "
             "change a schema by itself)"
         )
-    if newer := sorted(path for path in applied if _numbered(path) and path not in numbered):
-        raise SchemaMismatch(
-            f"schema {schema!r} is newer than this pgqueue: it has {newer[-1]}; upgrade the package"
-        )
+    newer = sorted(applied - known)
+    numbers = {_number(path) for path in known}
+    for path in newer:
+        needed = re.search(r"\.needs_(\d+)\.sql$", path)
+        if needed and int(needed[1]) not in numbers:
+            raise SchemaMismatch(
+                f"schema {schema!r} is newer than this pgqueue: it has {path}, which is only for "
+                f"releases that know migration {needed[1]}; upgrade the package"
+            )
+    return newer
 
 
 def as_script(steps: Sequence[Step], schema: str = DEFAULT_SCHEMA) -> str:
@@ -160,6 +171,10 @@ def _persistently(patience: float, act: Callable[[], Any]) -> Any:
 
 def _numbered(path: str) -> bool:
     return re.match(r"migrations/\d", path) is not None
+
+
+def _number(path: str) -> int:
+    return int(path.removeprefix("migrations/").partition("_")[0])
 
 
 def _relative(file: Path) -> str:

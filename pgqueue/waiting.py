@@ -21,6 +21,7 @@ from psycopg import sql
 from pgqueue import operations
 from pgqueue.backoff import Doubling
 from pgqueue.database import connection_string, settle
+from pgqueue.forks import FORKS
 from pgqueue.rows import Outcome
 from pgqueue.transports.psycopg import execute
 
@@ -46,6 +47,13 @@ class ResultWaiter:
         self._bell: tuple[int, int] | None = None
         self._notified = False
         self._closing = False
+        FORKS.tell(self, ResultWaiter._forked)
+
+    def _forked(self) -> None:
+        # The thread is the parent's, and must not hear this bell.
+        for end in self._bell or ():
+            os.close(end)
+        self._bell = self._thread = None
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends."""

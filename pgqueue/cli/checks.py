@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from psycopg import Error
 from pgqueue import migrate, operations
 from pgqueue.cli import formats
 from pgqueue.cli.database import Session, connect
+from pgqueue.database import SyncConnection, is_lent
 from pgqueue.errors import SchemaMismatch
 from pgqueue.query import Row
 from pgqueue.rows import LiveTable, ServerFacts, VacuumHolder, WorkerRow
@@ -25,6 +27,8 @@ PROBLEM: Literal["problem"] = "problem"
 OLDEST_SERVER = 140000
 SLOW_ROUND_TRIP = 0.005  # seconds
 NOTIFY_PATIENCE = 1.0
+#: How often two connections ask in turn who answers them: see `is_lent`.
+TURNS = 3
 FREE_CONNECTIONS = 10
 MANY_DEAD = 100_000
 #: A table with many dead rows that was vacuumed as recently as this, is in good hands.
@@ -127,22 +131,40 @@ def pooler(session: Session) -> Iterator[Finding]:
     """Find out whether sessions are real, and whether notifications arrive."""
     pid = session.run(operations.backend())
     pooled = pid != session.connection.info.backend_pid
-    with connect(session.dsn) as listener:
-        execute(listener, operations.listen_control(), session.schema)
-        session.run(operations.ping())
-        heard = any(True for _ in listener.notifies(timeout=NOTIFY_PATIENCE, stop_after=1))
-    yield judge_pooler(pooled=pooled, heard=heard)
+    with connect(session.listen_dsn or session.dsn) as listener:
+        heard = not _lends(session, listener) and _hears(session, listener)
+    yield judge_pooler(pooled=pooled, heard=heard, apart=session.listen_dsn is not None)
 
 
-def judge_pooler(*, pooled: bool, heard: bool) -> Finding:
-    """Judge the two signs of a pooler."""
+def _lends(session: Session, listener: SyncConnection) -> bool:
+    """Tell whether a LISTEN would be left behind in a session that is somebody else's next."""
+    who = operations.backend()
+    mine, theirs = [], []
+    for _ in range(TURNS):
+        theirs.append(session.run(who))
+        mine += [execute(listener, who, session.schema) for _ in range(2)]
+    return mine[0] != listener.info.backend_pid and is_lent(mine, theirs)
+
+
+def _hears(session: Session, listener: SyncConnection) -> bool:
+    execute(listener, operations.listen_control(), session.schema)
+    session.run(operations.ping())
+    return any(True for _ in listener.notifies(timeout=NOTIFY_PATIENCE, stop_after=1))
+
+
+def judge_pooler(*, pooled: bool, heard: bool, apart: bool = False) -> Finding:
+    """Judge the two signs of a pooler; `apart`: notifications have a connection of their own."""
     advice = (
         "give workers a direct connection for them: PGQUEUE_LISTEN_DSN, or PgQueue(listen_dsn=…)"
     )
     if not heard:
         what = "a transaction pooler" if pooled else "something"
         text = f"{what} swallows notifications: idle workers look for jobs every 2 s instead"
+        if apart:
+            text, advice = f"{text}, for listen_dsn is no direct connection", "make it one"
         return Finding(WARNING, "pooler", text, advice)
+    if pooled and apart:
+        return Finding(OK, "pooler", "a pooler; notifications arrive over listen_dsn")
     if pooled:
         return Finding(OK, "pooler", "a pooler in session mode; notifications arrive")
     return Finding(OK, "pooler", "none; notifications arrive")
@@ -153,6 +175,10 @@ def judge_pooler(*, pooled: bool, heard: bool) -> Finding:
 
 def schema(session: Session) -> Iterator[Finding]:
     """Compare the schema with this release's."""
+    if newer := _newer(session):
+        text = f"{session.schema} has {newer[-1]} of a newer release; this one can work with it"
+        yield Finding(WARNING, "schema", text, "upgrade the package")
+        return
     steps = migrate.plan(session.connection, session.schema)
     if not steps:
         yield Finding(OK, "schema", f"{session.schema} is this release's")
@@ -165,6 +191,12 @@ def schema(session: Session) -> Iterator[Finding]:
         yield Finding(
             WARNING, "schema", text, "run 'pgq migrate', if this release is the newer one"
         )
+
+
+def _newer(session: Session) -> list[str]:
+    with contextlib.suppress(SchemaMismatch):  # told with its reason by whoever plans
+        return migrate.check(session.run(operations.schema_files()), session.schema)
+    return []
 
 
 def history(session: Session) -> Iterator[Finding]:

@@ -41,6 +41,8 @@ class Session:
     schema: str
     dsn: str
     app: PgQueue | None = None
+    #: Where notifications are to come from, if that is another connection string.
+    listen_dsn: str | None = None
 
     def run(self, query: Query[T]) -> T:
         """Run a query in a transaction of its own."""
@@ -91,7 +93,12 @@ class Target:
         with self.place(app) as place, connect(place.dsn) as connection:
             if place.embedded and migrated:
                 migrate.migrate(connection, schema)
-            yield Session(connection, schema, place.dsn, app)
+            yield Session(connection, schema, place.dsn, app, self._listen_dsn(app))
+
+    def _listen_dsn(self, app: PgQueue | None) -> str | None:
+        if self.dsn or self.embedded:
+            return None  # what the environment says is about another database
+        return app.listen_dsn if app else os.environ.get("PGQUEUE_LISTEN_DSN") or None
 
 
 @contextmanager

@@ -24,10 +24,10 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from pgqueue import migrate, operations
+from pgqueue import operations
 from pgqueue.config import hide_password
-from pgqueue.errors import ConfigurationError
-from pgqueue.worker import duties
+from pgqueue.errors import ConfigurationError, SchemaMismatch
+from pgqueue.worker import duties, skew
 from pgqueue.worker.board import REST, Board, tick
 from pgqueue.worker.control import Control, Runner, first_line
 from pgqueue.worker.crew import Crew
@@ -82,6 +82,7 @@ class Supervisor:
         self._journal = journal
         self._pump: Pump | None = None
         self._out_of_patience = False
+        self._mismatch: SchemaMismatch | None = None
         self.crew = Crew(options, journal, shutdown, self._on_change)
         self._board = Board()
         self._probes = Probes(self._board, shutdown, self.crew)
@@ -139,7 +140,11 @@ class Supervisor:
         liveness = Liveness(control, self.crew, self._journal)
         listen_dsn = hello["listen_dsn"] or hello["dsn"]
         listener = Listener(
-            listen_dsn, hello["schema"], queues, lambda: control.run(operations.ping())
+            listen_dsn,
+            hello["schema"],
+            queues,
+            notify=lambda: control.run(operations.ping()),
+            who=lambda: control.run(operations.backend()),
         )
         pump = self._pump = Pump(
             control, listener, liveness, self.crew, self._journal, self._shutdown
@@ -171,11 +176,14 @@ class Supervisor:
             follow("children", self.crew.serve()),
             follow("watch", watch(control, liveness)),
             *(follow(d.name, _keep_doing(d, control), rests=d.interval) for d in duties.DUTIES),
+            follow("schema", skew.watch(control, self._stop_for), rests=skew.INTERVAL),
             self._summaries(),
             self._lose_patience(),
         ]
         await _until_done(follow("pump", pump.run(queues, tasks)), background)
         await self._farewell(control, listener, liveness.worker_id)
+        if self._mismatch:
+            raise self._mismatch
 
     async def _farewell(self, control: Control, listener: Listener, worker_id: int) -> None:
         with contextlib.suppress(psycopg.Error, TimeoutError):
@@ -200,6 +208,12 @@ class Supervisor:
         self._out_of_patience = True
         if left := self.crew.unfinished:
             log.error("%d jobs cannot be given back: they run again after the lease", left)
+
+    def _stop_for(self, mismatch: SchemaMismatch) -> None:
+        """Stop as if asked to: the database has become one for newer releases only."""
+        self._mismatch = mismatch
+        log.error("%s", mismatch)
+        self._asked_to_stop()
 
     def _asked_to_stop(self) -> None:
         if self._shutdown.ask(asyncio.get_running_loop().time()):
@@ -244,11 +258,7 @@ async def _connected(dsn: str, schema: str, name: str) -> Control:
     except psycopg.OperationalError as error:
         where = hide_password(dsn) or "the database of libpq's variables"
         raise ConfigurationError(f"no connection to {where}: {first_line(error)}") from error
-    try:
-        files = await control.run(operations.schema_files())
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        files = []
-    migrate.check(files, schema)
+    await skew.check(control)
     return control
 
 

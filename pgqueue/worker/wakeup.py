@@ -9,6 +9,7 @@ commit than its transaction had stayed open after the look.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from psycopg import sql
 
 from pgqueue import operations
 from pgqueue.backoff import Doubling
-from pgqueue.database import AsyncConnection, connection_string
+from pgqueue.database import WHO, AsyncConnection, connection_string, is_lent
 from pgqueue.query import Query
 from pgqueue.transports.psycopg import aexecute
 from pgqueue.worker import board
@@ -27,19 +28,28 @@ log = logging.getLogger("pgqueue.worker")
 
 #: A notification that has not come after so many seconds does not come at all.
 PATIENCE = 1.0
+#: How often two connections ask in turn who answers them: see `is_lent`.
+TURNS = 3
 
 
 class Listener:
     """Drains notifications into two callbacks: `on_jobs` and `on_control`."""
 
     def __init__(
-        self, dsn: str, schema: str, queues: Sequence[str], notify: Callable[[], Awaitable[Any]]
+        self,
+        dsn: str,
+        schema: str,
+        queues: Sequence[str],
+        notify: Callable[[], Awaitable[Any]],
+        who: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._dsn = dsn
         self._schema = schema
         self._queues = list(queues)
         #: Sends a notification on another connection.
         self._notify = notify
+        #: Asks which server process answers there.
+        self._who = who
         self.on_jobs: Callable[[], None] = _ignore
         self.on_control: Callable[[], None] = _ignore
         self._connection: AsyncConnection | None = None
@@ -50,6 +60,10 @@ class Listener:
         self._heard = asyncio.Event()
         #: Whether notifications arrive at all: not through a transaction pooler.
         self.works = False
+        #: Whether a pooler lends this connection another session for each transaction.
+        self._lent = False
+        #: Whether it has been said that they do not arrive.
+        self._said = False
 
     async def serve(self) -> None:
         """Keep a connection that listens, for ever."""
@@ -101,26 +115,46 @@ class Listener:
             connection_string(self._dsn, application_name="pgqueue listen"), autocommit=True
         )
         connection.add_notify_handler(lambda notify: self._notified(notify.channel))
-        for channel in ("jobs", "control"):
-            listen = sql.SQL("listen {}").format(sql.Identifier(f"{self._schema}.{channel}"))
-            await connection.execute(listen)
+        self._lent = await self._is_lent(connection)
+        if not self._lent:  # a LISTEN would stay in a session that is somebody else's next
+            await self._listen(connection)
         self._connection = connection
         self._socket = connection.fileno()
         self._watch()
 
+    async def _listen(self, connection: AsyncConnection) -> None:
+        for channel in ("jobs", "control"):
+            listen = sql.SQL("listen {}").format(sql.Identifier(f"{self._schema}.{channel}"))
+            await connection.execute(listen)
+
+    async def _is_lent(self, connection: AsyncConnection) -> bool:
+        """Find out whether this is a transaction pooler's, by asking together with another one."""
+        mine, theirs = [await _backend(connection)], list[int]()
+        if self._who is None or mine[0] == connection.info.backend_pid:
+            return False
+        for _ in range(TURNS):
+            theirs.append(await self._who())
+            mine += [await _backend(connection), await _backend(connection)]
+        return is_lent(mine, theirs)
+
     async def _check(self) -> None:
-        """Find out whether notifications arrive, by having one sent on another connection."""
+        """Find out whether notifications arrive, and say once if not."""
+        self.works = not self._lent and await self._hears()
+        if not self.works and not self._said:
+            self._said = True
+            log.warning(
+                "notifications do not arrive (%s): polling instead; give a direct connection as "
+                "listen_dsn to be woken",
+                "this is a pooler in transaction mode" if self._lent else "a transaction pooler?",
+            )
+
+    async def _hears(self) -> bool:
+        """Have a notification sent on another connection."""
         self._heard.clear()
         await self._notify()
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._heard.wait(), PATIENCE)
-        except TimeoutError:
-            log.warning(
-                "notifications do not arrive (a transaction pooler?): polling instead; give a "
-                "direct connection as listen_dsn to be woken"
-            )
-        else:
-            self.works = True
+        return self._heard.is_set()
 
     async def _ask(self, query: Query[Any]) -> Any:
         """Run a query on the listen connection, which is otherwise watched for notifications."""
@@ -162,6 +196,11 @@ class Listener:
             self.on_control()
         else:
             self.on_jobs()
+
+
+async def _backend(connection: AsyncConnection) -> int:
+    (pid,) = await (await connection.execute(WHO, prepare=False)).fetchone() or (0,)
+    return int(pid)
 
 
 def _ignore() -> None:

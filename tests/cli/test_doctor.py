@@ -140,6 +140,14 @@ def test_poolers(pooled, heard, level, says):
     assert ("PGQUEUE_LISTEN_DSN" in finding.advice) is not heard
 
 
+def test_a_pooler_beside_a_direct_connection_for_notifications():
+    heard = checks.judge_pooler(pooled=True, heard=True, apart=True)
+    assert (heard.level, heard.text) == ("ok", "a pooler; notifications arrive over listen_dsn")
+    deaf = checks.judge_pooler(pooled=True, heard=False, apart=True)
+    assert (deaf.level, deaf.advice) == ("warning", "make it one")
+    assert deaf.text.endswith("for listen_dsn is no direct connection")
+
+
 def test_missing_partitions_and_rows_without_one():
     partitions = [("failed", "2026-11-22", True), ("failed", "2026-11-23", False)]
     missing, strays = checks.judge_history(partitions, [("failed", 1200)])
@@ -156,6 +164,7 @@ def findings(pgq, *options):
     return said.code, [Finding(**finding) for finding in said.json]
 
 
+@pytest.mark.sessions("the doctor finds the pooler")
 def test_a_healthy_database(pgq, jobs):
     jobs.register("w1")
     code, all_of_them = findings(pgq)
@@ -287,3 +296,19 @@ def test_a_check_that_the_database_refuses_is_a_finding(pgq, connection, databas
         f.check for f in all_of_them if f.text.startswith("could not be looked at: permission")
     ]
     assert {"workers", "tasks"} <= set(refused)
+
+
+def test_a_newer_schema_is_told_apart_from_one_that_this_release_cannot_work_with(pgq, connection):
+    insert = "insert into pgqueue.schema_files (path, sha256) values (%s, 'x')"
+    connection.execute(insert, ["migrations/9998_adds.sql"])
+    _, all_of_them = findings(pgq)
+    assert found(all_of_them, "schema") == Finding(
+        "warning",
+        "schema",
+        "pgqueue has migrations/9998_adds.sql of a newer release; this one can work with it",
+        "upgrade the package",
+    )
+    connection.execute(insert, ["migrations/9999_drops.needs_9998.sql"])
+    code, all_of_them = findings(pgq)
+    assert (code, all_of_them[-1].level) == (1, "problem")
+    assert "is newer than this pgqueue: it has migrations/9999" in all_of_them[-1].text

@@ -13,6 +13,7 @@ import pytest
 from pgqueue import InvalidCall, InvalidOption, InvalidPayload, UsageError
 from pgqueue.bulk import BATCH, COPY, FEW
 from support.jobs import Jobs
+from support.poolers import psycopg_options
 
 IDLE = psycopg.pq.TransactionStatus.IDLE
 SIZES = (0, 1, FEW, FEW + 1, BATCH, BATCH + 1, COPY, COPY + 1)
@@ -24,6 +25,9 @@ class Pool:
     def __init__(self, app, database):
         self.app, self.database = app, database
 
+    def connect(self, **options):
+        return psycopg.connect(self.database, **options, **psycopg_options(self.database))
+
     def send(self, calls):
         return self.app.enqueue_many(calls)
 
@@ -32,7 +36,7 @@ class Autocommit(Pool):
     """A connection of the caller's that commits each statement."""
 
     def send(self, calls):
-        with psycopg.connect(self.database, autocommit=True) as connection:
+        with self.connect(autocommit=True) as connection:
             return self.app.enqueue_many(calls, connection=connection)
 
 
@@ -40,7 +44,7 @@ class Transaction(Pool):
     """A connection of the caller's, which commits if nothing is raised."""
 
     def send(self, calls):
-        with psycopg.connect(self.database) as connection:
+        with self.connect() as connection:
             return self.app.enqueue_many(calls, connection=connection)
 
 
@@ -48,7 +52,7 @@ class Pipeline(Pool):
     """The same in a pipeline, in which nothing can be copied."""
 
     def send(self, calls):
-        with psycopg.connect(self.database) as connection, connection.pipeline():
+        with self.connect() as connection, connection.pipeline():
             return self.app.enqueue_many(calls, connection=connection)
 
 
@@ -78,7 +82,9 @@ class AsyncTransaction(Pool):
 
     def send(self, calls):
         async def send():
-            async with await psycopg.AsyncConnection.connect(self.database) as connection:
+            options = psycopg_options(self.database)
+            connect = psycopg.AsyncConnection.connect(self.database, **options)
+            async with await connect as connection:
                 return await self.app.aenqueue_many(calls, connection=connection)
 
         return asyncio.run(send())

@@ -12,6 +12,8 @@ import pytest
 from pgqueue import PgQueue, operations, pools
 from support.waiting import wait_for
 
+pytestmark = pytest.mark.sessions("a session is nobody's own")
+
 
 @pytest.fixture
 def narrow(database):

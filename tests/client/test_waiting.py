@@ -30,6 +30,7 @@ def test_a_finished_job_is_returned_at_once(app, jobs, worker):
 
 
 @pytest.mark.usefixtures("no_polls")
+@pytest.mark.sessions("nobody is woken")
 def test_a_finish_wakes_whoever_waits(app, jobs, worker):
     claimed = jobs.running(worker)
     with ThreadPoolExecutor() as threads:
@@ -56,6 +57,7 @@ def test_a_coroutine_waits_without_blocking_its_loop(app, jobs, worker):
     assert asyncio.run(both()) == "done"
 
 
+@pytest.mark.sessions("nobody is woken")
 def test_many_who_wait_share_one_connection(app, jobs, worker):
     claimed = [jobs.running(worker) for _ in range(20)]
     with ThreadPoolExecutor(20) as threads:
@@ -95,6 +97,7 @@ def test_a_cancelled_job_raises_that_it_was_revoked(app, jobs):
         result.get(WAIT)
 
 
+@pytest.mark.sessions("nobody is woken")
 def test_a_waiter_outlives_its_connection(app, jobs, worker):
     claimed = jobs.running(worker)
     with ThreadPoolExecutor() as threads:

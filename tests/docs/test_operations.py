@@ -232,6 +232,7 @@ def start_worker(as_role, tmp_path, monkeypatch):
         worker.destroy()
 
 
+@pytest.mark.sessions("a worker says that nobody wakes it")
 def test_a_worker_and_a_client_with_the_rights_that_the_page_gives_them(as_role, start_worker):
     worker = start_worker()
     app = PgQueue("web", dsn=as_role.dsn("shop_web"))

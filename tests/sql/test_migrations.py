@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier
@@ -13,7 +14,7 @@ import pytest
 from pgqueue import migrate as module
 from pgqueue.errors import SchemaMismatch
 from pgqueue.migrate import all_steps, as_script, check, migrate, plan
-from pgqueue.statements import FOLDER, statement
+from pgqueue.statements import FOLDER, script, statement
 from support.schema import HEADER, dump
 
 MARK = statement("note_schema_file")
@@ -223,13 +224,48 @@ def test_a_schema_that_this_release_does_not_know_is_left_alone(connection, act,
     assert marks(connection) == before
 
 
-def test_a_process_that_does_not_migrate_refuses_a_schema_that_is_older_or_newer(connection):
+def test_a_process_that_does_not_migrate_refuses_a_schema_that_is_older(connection):
     files = [(path, sha256) for path, sha256, _ in marks(connection)]
-    check(files)
+    assert check(files) == []
     with pytest.raises(SchemaMismatch, match=r"lacks migrations/0001_jobs.sql: run 'pgq migrate'"):
         check([file for file in files if not file[0].startswith("migrations/0001")])
-    with pytest.raises(SchemaMismatch, match="is newer than this pgqueue"):
-        check([*files, ("migrations/9999_later.sql", "x")])
+
+
+@pytest.mark.parametrize("name", ["9999_adds", "9999_drops.needs_0001", "9999_drops.needs_1"])
+def test_it_works_with_a_newer_schema_that_only_added_or_took_away_what_it_does_not_use(name):
+    path = f"migrations/{name}.sql"
+    files = [(step.path, step.sha256) for step in all_steps()]
+    assert check([*files, (path, "x")]) == [path]
+
+
+def test_it_refuses_a_newer_schema_that_took_away_what_it_uses():
+    files = [(step.path, step.sha256) for step in all_steps()]
+    newer = [("migrations/9998_adds.sql", "x"), ("migrations/9999_drops.needs_9998.sql", "x")]
+    with pytest.raises(SchemaMismatch, match="only for releases that know migration 9998; upgrade"):
+        check([*files, *newer])
+
+
+#: What an older release may stumble over: what it reads, writes or calls is there no more.
+TAKES_AWAY = re.compile(
+    r"^\s*(drop|truncate)\b|\bdrop (column|constraint|not null|default|expression)|"
+    r"\brename\b|\balter column \S+\s+(set data )?type\b|\bset not null\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("migrations/*.sql")), ids=lambda f: f.name)
+def test_a_migration_that_takes_something_away_says_which_releases_can_work_with_it(file):
+    text = script(file, "pgqueue")
+    assert ".needs_" in file.name or not TAKES_AWAY.search(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["drop table pgqueue.x", "alter table x\n    drop column y", "alter table x rename y to z",
+     "alter table x alter column y type text"],
+)  # fmt: skip
+def test_what_takes_something_away_is_recognized(text):
+    assert TAKES_AWAY.search(text)
 
 
 def test_the_schema_is_the_one_that_can_be_read_in_the_repository(server, wanted, request):

@@ -25,7 +25,7 @@ class Databases:
     @contextmanager
     def template(self) -> Iterator[None]:
         with self._janitor(TEMPLATE, as_template=True):
-            with psycopg.connect(self._server.dsn(TEMPLATE), autocommit=True) as connection:
+            with psycopg.connect(self._server.direct_dsn(TEMPLATE), autocommit=True) as connection:
                 migrate(connection)
             yield
 

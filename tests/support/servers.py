@@ -6,6 +6,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,14 +31,14 @@ MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
 # Runs a server until its own standard input ends, which happens however the session ends, then
 # leaves nothing of it. In a session of its own, so that Ctrl-C reaches only the tests.
 KEEPER = """
-import os, shutil, signal, subprocess, sys
-place, owner, *command = sys.argv[1:]
+import os, shutil, subprocess, sys
+place, owner, farewell, *command = sys.argv[1:]
 user = {} if owner == "-" else dict(user=int(owner), group=os.stat(place).st_gid, extra_groups=[])
 try:
     with open(place + "/log", "wb") as log:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **user)
         sys.stdin.read()
-        server.send_signal(signal.SIGINT)
+        server.send_signal(int(farewell))
         server.wait()
 finally:
     shutil.rmtree(place)
@@ -92,19 +93,28 @@ def _of_the_system() -> list[Binaries]:
 
 
 class Server:
-    """A running server with a data directory of its own; only a socket in it, no port."""
+    """A running server with a data directory of its own; only a socket in it, no port.
 
-    def __init__(self, binaries: Binaries) -> None:
+    `settings` are its own besides those of every server here.
+    """
+
+    def __init__(self, binaries: Binaries, settings: dict[str, object] | None = None) -> None:
         self.binaries = binaries
+        self._settings = settings or {}
         self.name = binaries.name
         self.major = binaries.major
         self.user = "postgres"
         self.port = 5432
-        self._place = Path(tempfile.mkdtemp(prefix="pgqueue-tests-", dir=_home()))
+        self._place = Path(tempfile.mkdtemp(prefix="pgqueue-tests-", dir=home()))
         self.host = str(self._place)
         self._keeper: subprocess.Popen[bytes] | None = None
 
     def dsn(self, dbname: str = "postgres") -> str:
+        """Where applications connect to."""
+        return self.direct_dsn(dbname)
+
+    def direct_dsn(self, dbname: str = "postgres") -> str:
+        """The server itself, whatever is in front of it."""
         return f"postgresql://{self.user}@/{dbname}?host={quote(self.host)}&port={self.port}"
 
     def start(self) -> None:
@@ -135,8 +145,7 @@ class Server:
         return done.stdout
 
     def _create(self) -> None:
-        if owner := _owner():
-            os.chown(self._place, owner.pw_uid, owner.pw_gid)
+        owner = own(self._place)
         user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
         text = ("--encoding=UTF8", "--locale=C")
         where = ("-D", "data", f"--username={self.user}", "--auth=trust", "--no-sync")
@@ -144,31 +153,40 @@ class Server:
 
     def _launch(self) -> None:
         place = {"listen_addresses": "", "unix_socket_directories": self.host, "port": self.port}
-        settings = [f"-c{name}={value}" for name, value in (place | SETTINGS).items()]
-        owner = _owner()
-        command = [self.binaries.folder / "postgres", "-D", self._place / "data", *settings]
-        self._keeper = subprocess.Popen(
-            [
-                sys.executable,
-                "-ISc",
-                KEEPER,
-                self._place,
-                str(owner.pw_uid) if owner else "-",
-                *command,
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
+        settings = {**place, **SETTINGS, **self._settings}
+        options = [f"-c{name}={value}" for name, value in settings.items()]
+        command = [self.binaries.folder / "postgres", "-D", self._place / "data", *options]
+        self._keeper = keep(self._place, command)
 
     def _answers(self) -> bool:
         if self._keeper.poll() is not None:
             raise RuntimeError(f"the server {self.name} did not start")
-        return PGconn.ping(self.dsn().encode()) == Ping.OK
+        return PGconn.ping(self.direct_dsn().encode()) == Ping.OK
 
 
-def _home() -> Path | None:
+def keep(
+    place: Path, command: list[object], farewell: int = signal.SIGINT
+) -> subprocess.Popen[bytes]:
+    """Run a server, with its log in `place`, until the standard input of what is returned ends."""
+    owner = _owner()
+    user = str(owner.pw_uid) if owner else "-"
+    return subprocess.Popen(
+        [sys.executable, "-ISc", KEEPER, place, user, str(int(farewell)), *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
+
+
+def own(place: Path) -> pwd.struct_passwd | None:
+    """Give a folder to who runs the servers; return who that is, if it is somebody else."""
+    if owner := _owner():
+        os.chown(place, owner.pw_uid, owner.pw_gid)
+    return owner
+
+
+def home() -> Path | None:
     roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM
     return MEMORY if roomy else None  # None: tempfile's own choice
 

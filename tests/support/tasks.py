@@ -45,7 +45,7 @@ def log(text):
 def hold(key):
     """Run for as long as the test holds the advisory lock `key`."""
     with psycopg.connect(app.dsn, autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [key])
+        connection.execute("select pg_advisory_xact_lock(%s)", [key])
     return key
 
 
@@ -60,7 +60,7 @@ async def ahold(key):
     """The same without occupying a thread."""
     connection = await psycopg.AsyncConnection.connect(app.dsn, autocommit=True)
     async with connection:
-        await connection.execute("select pg_advisory_lock_shared(%s)", [key])
+        await connection.execute("select pg_advisory_xact_lock_shared(%s)", [key])
     return key
 
 
@@ -136,6 +136,26 @@ def together_when(self, text, key):
 @app.task(name="die")
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task(name="fork", bind=True)
+def fork(self):
+    """Whose session answers the task, a child that it forks meanwhile, and the task again."""
+    backend = "select pg_backend_pid()"
+    with self.transaction() as connection:
+        before = connection.execute(backend).fetchone()[0]
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if not child:
+            with app.transaction() as other:
+                os.write(theirs, str(other.execute(backend).fetchone()[0]).encode())
+                app.send_task("add", (1, 2))
+            app.close()
+            os._exit(0)
+        os.close(theirs)
+        said = os.read(ours, 100)
+        os.waitpid(child, 0)
+        self.set_result([before, int(said), connection.execute(backend).fetchone()[0]])
 
 
 @app.task(name="who")

@@ -43,9 +43,13 @@ class Worker:
         app: str = "support.tasks",
         patches: dict[str, float] | None = None,
         prelude: str = "",
+        source: Path = TESTS.parent,
     ) -> None:
+        """`source` is the source tree of another release, to be run instead of this one."""
         self._log = log
-        path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+        tests = source / "tests"
+        path = [str(tests), *([str(source)] if source != TESTS.parent else [])]
+        path = os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")])
         environment = {**os.environ, "PGQUEUE_DSN": dsn, "PYTHONPATH": path}
         run = ["-m", "pgqueue.cli"]
         if patches or prelude:
@@ -54,7 +58,7 @@ class Worker:
         command = [sys.executable, *run, "worker", "-A", app, *options]
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                command, env=environment, stdout=stderr, stderr=stderr, cwd=TESTS
+                command, env=environment, stdout=stderr, stderr=stderr, cwd=tests
             )
 
     @property

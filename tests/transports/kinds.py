@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from itertools import count
+from uuid import uuid4
 
 import asyncpg
 import django
@@ -29,6 +30,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from pgqueue import transports
+from support import poolers
 
 
 class Kind:
@@ -136,7 +138,7 @@ class AsyncKind:
 
 class Psycopg(Kind):
     def open(self):
-        self.connection = psycopg.connect(self.dsn)
+        self.connection = psycopg.connect(self.dsn, **poolers.psycopg_options(self.dsn))
         return self.connection
 
     def close(self):
@@ -220,7 +222,8 @@ class Psycopg2Autocommit(Psycopg2):
 
 class AsyncPsycopg(AsyncKind):
     async def aopen(self):
-        self.connection = await psycopg.AsyncConnection.connect(self.dsn)
+        options = poolers.psycopg_options(self.dsn)
+        self.connection = await psycopg.AsyncConnection.connect(self.dsn, **options)
         return self.connection
 
     async def aclose(self):
@@ -265,7 +268,7 @@ class AsyncPsycopgPipeline(AsyncPsycopg):
 def asyncpg_options(dsn):
     told = conninfo_to_dict(dsn)
     options = {name: told[name] for name in ("host", "port", "user")}
-    return {**options, "database": told["dbname"]}
+    return {**options, "database": told["dbname"], **poolers.asyncpg_options(dsn)}
 
 
 class Asyncpg(AsyncKind):
@@ -333,11 +336,29 @@ def url(dsn, driver):
     )
 
 
+def engine_options(dsn, driver):
+    options = {
+        "psycopg": poolers.psycopg_options,
+        "asyncpg": sqlalchemy_asyncpg_options,
+        "psycopg2": lambda _: {},
+    }
+    return {"poolclass": NullPool, "connect_args": options[driver](dsn)}
+
+
+def sqlalchemy_asyncpg_options(dsn):
+    if not poolers.is_pooled(dsn):
+        return {}
+    # SQLAlchemy prepares in any case: under names that nobody else has, as its manual advises.
+    unique = {"prepared_statement_name_func": lambda: f"__asyncpg_{uuid4()}__"}
+    return {**poolers.asyncpg_options(dsn), **unique}
+
+
 class SQLAlchemy(Kind):
     driver = "psycopg"
 
     def open(self):
-        self.engine = create_engine(url(self.dsn, self.driver), poolclass=NullPool)
+        options = engine_options(self.dsn, self.driver)
+        self.engine = create_engine(url(self.dsn, self.driver), **options)
         return self.connect()
 
     def connect(self):
@@ -394,7 +415,8 @@ class AsyncSQLAlchemy(AsyncKind):
     driver = "psycopg"
 
     async def aopen(self):
-        self.engine = create_async_engine(url(self.dsn, self.driver), poolclass=NullPool)
+        options = engine_options(self.dsn, self.driver)
+        self.engine = create_async_engine(url(self.dsn, self.driver), **options)
         return await self.connect()
 
     async def connect(self):

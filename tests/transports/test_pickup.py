@@ -63,6 +63,7 @@ def served_app(served):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.sessions("nobody is woken")
 def test_a_job_starts_within_10_ms_of_the_time_that_its_transaction_was_open(
     kind, served, observer, served_app, open_kind
 ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import psycopg
+import pytest
 
 from pgqueue import operations
 from support.waiting import wait_for
@@ -79,6 +80,7 @@ def test_a_late_commit_behind_the_cursor_is_found_while_the_worker_is_busy(
     assert early.get(WAIT) == 3
 
 
+@pytest.mark.sessions("nobody is woken")
 def test_a_sleeping_worker_asks_to_be_woken_and_a_busy_one_does_not(worker, send, jobs, until):
     gate = "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ShareLock'"
     until(lambda: jobs.value(gate) == 1, "the idle worker's lock")
@@ -99,6 +101,7 @@ def test_as_many_coroutines_run_at_once_as_there_are_slots(start_worker, send, l
     assert {result.get(WAIT) for result in results} == {1}
 
 
+@pytest.mark.sessions("sessions bear the names of many clients")
 def test_a_worker_holds_two_connections_whatever_its_concurrency(start_worker, send, jobs):
     start_worker("--processes", "2", "-c", "64").ready()
     for result in [send("add", n, n) for n in range(300)]:

@@ -68,6 +68,7 @@ def test_a_worker_without_a_lease_claims_nothing(worker, send, connection):
     assert result.job().worker_id == connection.execute(ids).fetchone()[0]
 
 
+@pytest.mark.sessions("sessions bear the names of many clients")
 def test_terminated_connections_are_made_again_and_no_job_is_lost(worker, send, connection, lock):
     held = lock(1)
     running = send("hold", 1)
@@ -88,6 +89,7 @@ def test_terminated_connections_are_made_again_and_no_job_is_lost(worker, send, 
     assert worker.process.poll() is None
 
 
+@pytest.mark.sessions("sessions that began read-only stay so")
 def test_a_server_that_takes_no_writes_is_not_written_to_and_no_outcome_is_lost(
     worker, send, lock, until, connection, database
 ):

@@ -72,6 +72,7 @@ def session_of(jobs):
 # ── a worker that died ──
 
 
+@pytest.mark.sessions("nobody sees a worker's session end")
 def test_jobs_of_a_killed_worker_run_elsewhere_long_before_its_lease_is_over(
     start_worker, hold_four, seconds_until_second_run
 ):
@@ -85,6 +86,7 @@ def test_jobs_of_a_killed_worker_run_elsewhere_long_before_its_lease_is_over(
     assert {(r.job().claim, r.job().attempt, r.job().crashes) for r in results} == {(2, 1, 1)}
 
 
+@pytest.mark.sessions("nobody sees a worker's session end")
 def test_a_killed_worker_that_was_the_only_one_is_rescued_by_its_successor(
     start_worker, hold_four, seconds_until_second_run
 ):
@@ -104,6 +106,7 @@ def test_a_killed_worker_that_was_the_only_one_is_rescued_by_its_successor(
 # ── a worker that lives ──
 
 
+@pytest.mark.sessions("nobody sees a worker's session end")
 def test_a_worker_whose_session_was_terminated_keeps_its_jobs(
     start_worker, hold_four, jobs, until, session_of
 ):
@@ -121,6 +124,7 @@ def test_a_worker_whose_session_was_terminated_keeps_its_jobs(
     assert "WorkerLost" not in watcher.log
 
 
+@pytest.mark.sessions("nobody sees a worker's session end")
 def test_a_worker_that_comes_back_while_its_lifeline_is_missed_keeps_its_jobs(
     start_worker, hold_four, jobs, until, session_of
 ):

@@ -142,6 +142,7 @@ def test_an_idle_worker_is_stopped_while_it_lies(worker, connection, until):
     assert worker.stop() == 0
 
 
+@pytest.mark.sessions("it is the pooler that loses its connections")
 def test_a_worker_with_nothing_in_hand_does_not_wait_for_a_database_that_is_away(
     start_worker, server, database
 ):
@@ -152,6 +153,7 @@ def test_a_worker_with_nothing_in_hand_does_not_wait_for_a_database_that_is_away
     assert "cannot be given back" not in worker.log
 
 
+@pytest.mark.sessions("it is the pooler that loses its connections")
 def test_outcomes_are_kept_for_the_grace_while_the_database_is_away(
     start_worker, send, until, server, database, tmp_path
 ):
@@ -175,7 +177,7 @@ def test_outcomes_are_kept_for_the_grace_while_the_database_is_away(
 def outage(server, database):
     """Nobody is let into the database, and who is there has to leave."""
     name = conninfo_to_dict(database)["dbname"]
-    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+    with psycopg.connect(server.direct_dsn(), autocommit=True) as admin:
         admin.execute(f"alter database {name} allow_connections false")
         admin.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]

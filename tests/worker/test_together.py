@@ -57,3 +57,10 @@ def test_an_outcome_of_a_superseded_claim_is_refused_and_counted(
     (stats,) = connection.execute("select stats ->> 'stale' from pgqueue.workers").fetchone()
     assert stats in (None, "1")
     worker.logged("has stopped: .*1 stale")
+
+
+@pytest.mark.sessions("a session is nobody's own")
+def test_a_task_that_forks_in_its_transaction_keeps_its_session_to_itself(worker, send, jobs):
+    before, child, after = send("fork").get(WAIT)
+    assert before == after != child
+    assert jobs.value("select count(*) from pgqueue.jobs where task = 'add'") == 1

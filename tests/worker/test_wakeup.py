@@ -40,6 +40,7 @@ async def until(fact):
     await asyncio.to_thread(wait_for, fact, "it")
 
 
+@pytest.mark.sessions("nobody is woken")
 def test_an_enqueue_wakes_a_listener_that_lies_down(listening, jobs):
     async def body(listener):
         await until(lambda: listener.works)
@@ -55,6 +56,7 @@ def test_an_enqueue_wakes_a_listener_that_lies_down(listening, jobs):
     listening(body)
 
 
+@pytest.mark.sessions("nobody is woken")
 def test_lying_down_twice_is_lying_down_once(listening, jobs):
     async def body(listener):
         await until(lambda: listener.works)
@@ -63,6 +65,7 @@ def test_lying_down_twice_is_lying_down_once(listening, jobs):
     assert listening(body) == (True, False, 1)
 
 
+@pytest.mark.sessions("nobody is woken")
 def test_a_lost_connection_is_made_again_and_the_worker_looks(listening, jobs):
     async def body(listener):
         await until(lambda: listener.works)
