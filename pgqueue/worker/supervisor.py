@@ -98,7 +98,11 @@ class Supervisor:
         liveness = Liveness(control, self.crew, self._journal)
         listen_dsn = hello["listen_dsn"] or hello["dsn"]
         listener = Listener(
-            listen_dsn, hello["schema"], queues, lambda: control.run(operations.ping())
+            listen_dsn,
+            hello["schema"],
+            queues,
+            notify=lambda: control.run(operations.ping()),
+            room=lambda: control.run(operations.room()),
         )
         pump = self._pump = Pump(
             control, listener, liveness, self.crew, self._journal, self._shutdown

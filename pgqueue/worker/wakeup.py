@@ -4,12 +4,17 @@ A worker that sleeps holds a shared advisory lock for each of its queues (sql/fu
 An enqueuer that looks before the lock is taken and commits after it does not notify: therefore a
 worker that has just lain down polls after 2, 4, 8 … ms. A job is so picked up no later after its
 commit than its transaction had stayed open after the look.
+
+Nothing depends on this connection: whatever becomes of it, polls find the work. So it never waits
+for long, and it makes way where connections are scarce.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -21,24 +26,41 @@ from pgqueue.backoff import Doubling
 from pgqueue.database import AsyncConnection, connection_string
 from pgqueue.query import Query
 from pgqueue.transports.psycopg import aexecute
+from pgqueue.worker.hangup import answered_within
 
 log = logging.getLogger("pgqueue.worker")
 
 #: A notification that has not come after so many seconds does not come at all.
-PATIENCE = 1.0
+PATIENCE = 5.0
+#: A server that has not answered on this connection after so many seconds has lost it. The pump
+#: waits as long, to lie down or to get up: no longer than a poll.
+ANSWER = 2.0
+CONNECTING = 5
+#: A connection that says nothing may be dead: so often it is asked for a sign of life.
+CHECK = 10.0
+#: So many connections of the server are left to those who cannot do without one. Where there are
+#: fewer, this worker polls, and looks again after so many seconds.
+SPARE, SCARCE = 3, 20.0
 
 
 class Listener:
     """Drains notifications into two callbacks: `on_jobs` and `on_control`."""
 
     def __init__(
-        self, dsn: str, schema: str, queues: Sequence[str], notify: Callable[[], Awaitable[Any]]
+        self,
+        dsn: str,
+        schema: str,
+        queues: Sequence[str],
+        notify: Callable[[], Awaitable[Any]],
+        room: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._dsn = dsn
         self._schema = schema
         self._queues = list(queues)
         #: Sends a notification on another connection.
         self._notify = notify
+        #: Asks on another connection how many connections are left.
+        self._room = room
         self.on_jobs: Callable[[], None] = _ignore
         self.on_control: Callable[[], None] = _ignore
         self._connection: AsyncConnection | None = None
@@ -49,22 +71,42 @@ class Listener:
         self._heard = asyncio.Event()
         #: Whether notifications arrive at all: not through a transaction pooler.
         self.works = False
+        #: Whether it has been said that they do not.
+        self._deaf = False
 
     async def serve(self) -> None:
         """Keep a connection that listens, for ever."""
         pauses = Doubling(0.1, 5.0)
         while True:
             try:
-                await self._connect()
-                await self._check()
-            except psycopg.OperationalError:
+                # Asked before: this connection must not be one too many.
+                if await self._is_scarce():
+                    pause = SCARCE
+                else:
+                    await self._connect()
+                    await self._check()
+                    pauses.reset()
+                    self.on_jobs()  # something may have come while nobody listened
+                    pause = await self._until_lost()
+            except psycopg.Error:
                 # The control connection says what is wrong; until it is mended, polls do.
-                await asyncio.sleep(pauses.next())
-                continue
-            pauses.reset()
-            self.on_jobs()  # something may have come while nobody listened
-            await self._lost.wait()
+                pause = pauses.next()
             await self.close()
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 (jitter)
+
+    async def _is_scarce(self) -> bool:
+        return self._room is not None and await self._room() < SPARE
+
+    async def _until_lost(self) -> float:
+        """Wait until the connection is lost or others need it more; return for how long."""
+        while not self._lost.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), CHECK)
+            if not self._lost.is_set():
+                await self._ask(operations.backend())
+                if await self._is_scarce():
+                    return SCARCE
+        return 0.0
 
     async def lie_down(self) -> bool:
         """Ask to be woken; True if that is newly in force, so that one more look is due."""
@@ -93,13 +135,21 @@ class Listener:
 
     async def _connect(self) -> None:
         self._lost.clear()
+        about = {"application_name": "pgqueue listen", "connect_timeout": CONNECTING}
         connection = await psycopg.AsyncConnection.connect(
-            connection_string(self._dsn, application_name="pgqueue listen"), autocommit=True
+            connection_string(self._dsn, **about), autocommit=True
         )
-        connection.add_notify_handler(lambda notify: self._notified(notify.channel))
-        for channel in ("jobs", "control"):
-            listen = sql.SQL("listen {}").format(sql.Identifier(f"{self._schema}.{channel}"))
-            await connection.execute(listen)
+        try:
+            connection.add_notify_handler(lambda notify: self._notified(notify.channel))
+            with answered_within(CONNECTING, connection):
+                for channel in ("jobs", "control"):
+                    listen = sql.SQL("listen {}").format(
+                        sql.Identifier(f"{self._schema}.{channel}")
+                    )
+                    await connection.execute(listen)
+        except BaseException:
+            await connection.close()
+            raise
         self._connection = connection
         self._socket = connection.fileno()
         self._watch()
@@ -111,12 +161,14 @@ class Listener:
         try:
             await asyncio.wait_for(self._heard.wait(), PATIENCE)
         except TimeoutError:
-            log.warning(
-                "notifications do not arrive (a transaction pooler?): polling instead; give a "
-                "direct connection as listen_dsn to be woken"
-            )
+            if not self._deaf:
+                log.warning(
+                    "notifications do not arrive (a transaction pooler?): polling instead; give a "
+                    "direct connection as listen_dsn to be woken"
+                )
+            self._deaf = True
         else:
-            self.works = True
+            self.works, self._deaf = True, False
 
     async def _ask(self, query: Query[Any]) -> Any:
         """Run a query on the listen connection, which is otherwise watched for notifications."""
@@ -126,8 +178,9 @@ class Listener:
                 return None
             self._unwatch()  # while a query is under way, psycopg reads the socket
             try:
-                return await aexecute(connection, query, self._schema)
-            except psycopg.OperationalError:
+                with answered_within(ANSWER, connection):
+                    return await aexecute(connection, query, self._schema)
+            except psycopg.Error:
                 self._lost.set()
                 return None
             finally:

@@ -22,6 +22,9 @@ GRACE = 1.5
 #: From so many workers on each looks less often, but no less than so much: a look costs as much
 #: as there are workers, and all together are to look no more often.
 CROWD, SELDOM = 8, 10
+#: After an outage that was longer than a lease everybody's is over: so many seconds are left to
+#: the others to come back before one that came back early rescues anybody.
+RETURN = 10.0
 #: After an error that will not pass by itself.
 STEP_BACK = 10.0
 
@@ -31,6 +34,9 @@ async def watch(control: Control, liveness: Liveness) -> NoReturn:
     living = 1
     while True:
         await asyncio.sleep(pause(living) * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
+        returned = control.returned_at + RETURN - asyncio.get_running_loop().time()
+        if returned > 0:
+            await asyncio.sleep(returned)
         try:
             found = await control.run(operations.watch(liveness.worker_id, GRACE))
             living = found.living
