@@ -24,6 +24,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--update-schema", action="store_true", help="write sql/schema.sql instead of comparing it"
     )
+    # Of tests/chaos, which is not read before options are.
+    parser.addoption("--long", action="store_true", help="tests/chaos: faults at full length")
+    parser.addoption("--keep", action="store_true", help="tests/chaos: keep what was measured")
 
 
 def pytest_configure(config):

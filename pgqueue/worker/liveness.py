@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 
 from pgqueue import __version__, operations
-from pgqueue.worker.control import Control, Runner, first_line
+from pgqueue.backoff import Seldom
+from pgqueue.worker.control import QUIET, Control, Runner, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.settings import WorkerOptions
@@ -37,6 +38,7 @@ class Liveness:
         self.worker_id = 0
         #: In which life of the server this session holds the worker's lifeline; None: it does not.
         self._lifeline: str | None = None
+        self._news = Seldom(QUIET)
         #: Set to have a heartbeat now.
         self.now = asyncio.Event()
 
@@ -77,7 +79,8 @@ class Liveness:
         lost = await run(operations.reconcile(self.worker_id, self._crew.known_claims()))
         if lost:
             await run(operations.cancel_requested(lost))
-            log.info("%d jobs were claimed into a broken connection and are released", len(lost))
+            if self._news.may(asyncio.get_running_loop().time()):
+                log.info("%d jobs were claimed into a broken connection, are released", len(lost))
 
     async def _beat(self, run: Runner) -> None:
         trips = {"round_trips": self._control.round_trips}

@@ -10,8 +10,9 @@ from typing import NoReturn
 import psycopg
 
 from pgqueue import operations
+from pgqueue.backoff import Seldom
 from pgqueue.worker import duties
-from pgqueue.worker.control import Control, first_line
+from pgqueue.worker.control import QUIET, Control, first_line
 from pgqueue.worker.liveness import Liveness
 
 log = logging.getLogger("pgqueue.worker")
@@ -31,18 +32,19 @@ STEP_BACK = 10.0
 
 async def watch(control: Control, liveness: Liveness) -> NoReturn:
     """Rescue the jobs of workers that died, for ever."""
+    loop = asyncio.get_running_loop()
+    news = Seldom(QUIET)
     living = 1
     while True:
         await asyncio.sleep(pause(living) * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
-        returned = control.returned_at + RETURN - asyncio.get_running_loop().time()
-        if returned > 0:
-            await asyncio.sleep(returned)
         try:
             found = await control.run(operations.watch(liveness.worker_id, GRACE))
             living = found.living
-            for name in found.fallen:
-                log.warning("worker %s lost its session: it has %g s to come back", name, GRACE)
-            if found.overdue:
+            if found.fallen and news.may(loop.time()):
+                names = ", ".join(found.fallen)
+                log.warning("worker %s lost its session: it has %g s to come back", names, GRACE)
+            # Asked after the look, which may have waited for the connection to come back.
+            if found.overdue and loop.time() > control.returned_at + RETURN:
                 await duties.perform(duties.rescue(liveness.worker_id), control)
         except psycopg.OperationalError as error:
             log.debug("watching goes on later: %s", first_line(error))

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from support.waiting import wait_for
@@ -29,7 +30,10 @@ runpy.run_module("pgqueue.cli", run_name="__main__")
 
 
 class Worker:
-    """A `pgq worker` on one database; `patches` are constants of `pgqueue.worker` to change."""
+    """A `pgq worker` on one database; `patches` are constants of `pgqueue.worker` to change.
+
+    `before` goes before the command, `environment` is added to its own.
+    """
 
     def __init__(
         self,
@@ -38,17 +42,19 @@ class Worker:
         *options: str,
         app: str = "support.tasks",
         patches: dict[str, float] | None = None,
+        before: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
     ) -> None:
         self._log = log
         path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-        environment = {**os.environ, "PGQUEUE_DSN": dsn, "PYTHONPATH": path}
+        own = {"PGQUEUE_DSN": dsn, "PYTHONPATH": path, **(environment or {})}
         run = ["-m", "pgqueue.cli"]
         if patches:
             run = ["-c", PATCHED, ",".join(f"pgqueue.worker.{p}={v}" for p, v in patches.items())]
-        command = [sys.executable, *run, "worker", "-A", app, *options]
+        command = [*before, sys.executable, *run, "worker", "-A", app, *options]
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                command, env=environment, stdout=stderr, stderr=stderr, cwd=TESTS
+                command, env={**os.environ, **own}, stdout=stderr, stderr=stderr, cwd=TESTS
             )
 
     @property
