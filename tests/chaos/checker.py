@@ -59,7 +59,8 @@ def acknowledged(folder: Path) -> dict[str, str]:
     lines = [
         line.split()
         for path in (folder / "acknowledged").iterdir()
-        for line in path.read_text().splitlines()
+        for line in path.read_text().splitlines(keepends=True)
+        if line.endswith("\n")  # else it is just being written
     ]
     return {job: number for job, number, _ in lines}
 

@@ -159,7 +159,7 @@ def take_connections_away(scene: Scene) -> None:
 
     Three of them are the superuser's, and two the producers'.
     """
-    scene.server.set(max_connections=max(15, scene.stage.workers * 3 // 2))
+    scene.server.set(max_connections=max(20, scene.stage.workers * 3 // 2))
     scene.server.down("fast")
 
 

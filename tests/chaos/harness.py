@@ -13,6 +13,8 @@ from chaos.scene import DATABASE, Scene
 
 #: What a held job takes besides the fault: it ends when the fault is over.
 AFTER = 3.0
+#: So many jobs flow before the fault, and as many after it.
+FLOW = 100
 #: A message of an outage at its beginning, at its end, and so often in between.
 EVERY = 10.0
 
@@ -46,6 +48,8 @@ def run(fault: Fault, binaries: object, folder: Path, *, long: bool) -> Report:
     seconds = fault.lasts if long else fault.short
     stage = fault.stage if long or not fault.short_stage else fault.short_stage
     with Scene.set(stage, binaries, folder, seconds + AFTER) as scene:
+        flow = FLOW if long else FLOW // 4
+        scene.flow(flow)
         scene.caused_at = time.time()
         fault.cause(scene)
         while (left := scene.caused_at + seconds - time.time()) > 0:
@@ -54,6 +58,7 @@ def run(fault: Fault, binaries: object, folder: Path, *, long: bool) -> Report:
         fault.heal(scene)
         scene.healed_at = time.time()
         taken = [measure.take(scene) if measure.take else None for measure in fault.measures]
+        scene.flow(flow)
         scene.rest()
         ran = checker.attempts(folder)
         with scene.home.root(DATABASE) as connection:

@@ -211,6 +211,12 @@ class Scene:
     def until(self, fact: Callable[[], object], what: str, seconds: float = PATIENCE) -> object:
         return wait_for(lambda: fact() or time.sleep(0.02), what, seconds)
 
+    def flow(self, jobs: int) -> None:
+        """Wait until the producers have been told of so many more jobs."""
+        if any(producer.poll() is None for producer in self.producers):
+            enough = len(checker.acknowledged(self.folder)) + jobs
+            self.until(lambda: len(checker.acknowledged(self.folder)) >= enough, "jobs to flow")
+
     # ── the end ──
 
     def rest(self) -> None:

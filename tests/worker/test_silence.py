@@ -42,8 +42,9 @@ def serving(connection):
                 await body(listener)
                 assert not task.done()
             finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                while not task.done():  # wait_for of Python 3.11 can swallow a cancellation
+                    task.cancel()
+                    await asyncio.wait([task], timeout=0.1)
                 await listener.close()
 
         asyncio.run(asyncio.wait_for(main(), 60))
