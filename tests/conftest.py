@@ -10,7 +10,9 @@ import os
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from chaos.proxy import Proxy
 from pgqueue import PgQueue
 from support.clock import Clock
 from support.databases import Databases
@@ -119,6 +121,15 @@ def app(database):
     app = PgQueue("test", dsn=database)
     yield app
     app.close()
+
+
+@pytest.fixture
+def proxy(database, server):
+    """What may go silent before the test's database; `proxy.address` is the DSN through it."""
+    with Proxy(f"{server.host}/.s.PGSQL.{server.port}") as proxy:
+        about = conninfo_to_dict(database)
+        proxy.address = proxy.dsn(about["user"], about["dbname"])
+        yield proxy
 
 
 @pytest.fixture

@@ -6,24 +6,13 @@ import asyncio
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
-from chaos.proxy import Proxy
 from pgqueue import operations
 from pgqueue.worker.control import Control, Disconnected
 from pgqueue.worker.wakeup import Listener
 from support.waiting import wait_for
 
 LISTENERS = "select count(*) from pg_stat_activity where application_name = 'pgqueue listen'"
-
-
-@pytest.fixture
-def proxy(database, server):
-    """A proxy before the test's database; `proxy.address` is the DSN through it."""
-    with Proxy(f"{server.host}/.s.PGSQL.{server.port}") as proxy:
-        about = conninfo_to_dict(database)
-        proxy.address = proxy.dsn(about["user"], about["dbname"])
-        yield proxy
 
 
 @pytest.fixture
