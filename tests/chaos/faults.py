@@ -159,7 +159,7 @@ def take_connections_away(scene: Scene) -> None:
 
     Three of them are the superuser's, and two the producers'.
     """
-    scene.server.set(max_connections=max(20, scene.stage.workers * 3 // 2))
+    scene.server.set(max_connections=max(16, scene.stage.workers * 3 // 2))
     scene.server.down("fast")
 
 
@@ -203,7 +203,7 @@ FAULTS = (
         (Measure("its jobs run elsewhere", 3, second_runs),),
         cause=kill_worker,
         lasts=4,
-        short=4,
+        short=1,
         reruns=True,
     ),
     Fault(
@@ -211,7 +211,7 @@ FAULTS = (
         (Measure("its jobs run again", 1, second_runs),),
         cause=kill_child,
         lasts=4,
-        short=4,
+        short=1,
         stage=Stage(processes=2),
         reruns=True,
     ),
@@ -228,13 +228,13 @@ FAULTS = (
         short_stage=Stage(patches=SHORT_LEASE),
         reruns=True,
     ),
-    restart("fast", 0.2, 0.2),
+    restart("fast", 0.2, None),
     restart("fast", 5, 5),
     restart("fast", 35, None),
     restart("fast", 120, None),
     restart("fast", 400, None),
     restart("immediate", 0.2, 0.2),
-    restart("immediate", 5, 5),
+    restart("immediate", 5, None),
     # In the short form for longer than a lease, too.
     restart("immediate", 35, 8, short_stage=Stage(patches=SHORT_LEASE)),
     restart("immediate", 120, None),
@@ -292,7 +292,7 @@ FAULTS = (
         lasts=5,
         short=1,
         stage=Stage(workers=40, slots=2, kinds=("plain",), held=False),
-        short_stage=Stage(workers=8, slots=2, kinds=("plain",), held=False),
+        short_stage=Stage(workers=6, slots=2, kinds=("plain",), held=False),
     ),
     Fault(
         "every second acknowledgement of a finish is lost",
@@ -362,7 +362,7 @@ FAULTS = (
         during=fill,
         heal=unpin,
         lasts=120,
-        short=15,
+        short=10,
         stage=Stage(workers=1, producers=0, held=False),
         short_stage=Stage(
             workers=1, producers=0, held=False, settings={"autovacuum_naptime": "2s"}

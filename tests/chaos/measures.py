@@ -72,7 +72,11 @@ def consuming(scene: Scene) -> float:
 
 def second_runs(scene: Scene) -> float:
     """How long after the fault began had the victim's long jobs begun anew elsewhere?"""
-    mine = {a.job for a in scene.attempts() if a.job in scene.held and a.worker == scene.victim}
+    mine = {
+        a.job
+        for a in scene.attempts()
+        if a.job in scene.held and a.worker == scene.victim and scene.child in (0, a.pid)
+    }
 
     def begun() -> dict[str, float]:
         later = [a for a in scene.attempts() if a.job in mine and a.claim > 1]
@@ -103,8 +107,7 @@ def probe(scene: Scene) -> None:
 
 def awake(scene: Scene) -> float:
     """How long after the end of the fault did enqueuers wake every worker again?"""
-    for producer in scene.producers:
-        producer.terminate()
+    scene.stop_producers()
     with scene.home.root(DATABASE) as connection:
         wanted = sum(w.process.poll() is None for w in scene.workers)
         if scene.network:

@@ -70,6 +70,8 @@ class Scene:
         self.caused_at = self.healed_at = 0.0
         #: The process id of the worker that the fault befalls.
         self.victim = 0
+        #: The child of its that the fault befalls; 0: all of them.
+        self.child = 0
         #: The jobs that were enqueued during the fault, and when.
         self.probes: dict[str, float] = {}
         #: What a fault has found before it began.
@@ -94,7 +96,7 @@ class Scene:
             for number in range(stage.workers):
                 scene.start_worker(inside=stage.network and not number)
             for worker in scene.workers:
-                worker.ready()
+                scene.until(lambda worker=worker: "is ready" in worker.log, "the workers")
             for number in range(stage.producers):
                 scene._start_producer(f"p{number}")
             if stage.held:
@@ -219,12 +221,15 @@ class Scene:
 
     # ── the end ──
 
-    def rest(self) -> None:
-        """Stop the producers, and wait until nothing is left to do."""
+    def stop_producers(self) -> None:
         for producer in self.producers:
             producer.terminate()
         for producer in self.producers:
             producer.wait(PATIENCE)
+
+    def rest(self) -> None:
+        """Stop the producers, and wait until nothing is left to do."""
+        self.stop_producers()
         self.told |= checker.acknowledged(self.folder)
         with self.home.root(DATABASE) as connection:
             live = "select count(*) from pgqueue.jobs_live"
