@@ -76,10 +76,9 @@ def kill_worker(scene: Scene) -> None:
 
 def kill_child(scene: Scene) -> None:
     pick_victim(scene)
-    child = next(
-        a.pid for a in scene.attempts() if a.worker == scene.victim and a.job in scene.held
-    )
-    os.kill(child, signal.SIGKILL)
+    mine = (a for a in scene.attempts() if a.worker == scene.victim)
+    scene.child = next(a.pid for a in mine if a.job in scene.held)
+    os.kill(scene.child, signal.SIGKILL)
 
 
 def freeze_worker(scene: Scene) -> None:
