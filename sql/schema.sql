@@ -379,11 +379,9 @@ CREATE FUNCTION pgqueue.stays(job_id uuid) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
 begin
-    if not pgqueue.is_finished(job_id) then
-        return true;
-    end if;
-    delete from pgqueue.jobs_live j where j.id = job_id;
-    return false;
+    delete from pgqueue.jobs_live j
+    where j.id = job_id and pgqueue.is_finished(job_id);
+    return not found;
 end $$;
 
 CREATE FUNCTION pgqueue.uuid7() RETURNS uuid

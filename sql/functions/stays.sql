@@ -9,9 +9,7 @@ create or replace function pgqueue.stays(job_id uuid) returns boolean
     language plpgsql volatile
 as $$
 begin
-    if not pgqueue.is_finished(job_id) then
-        return true;
-    end if;
-    delete from pgqueue.jobs_live j where j.id = job_id;
-    return false;
+    delete from pgqueue.jobs_live j
+    where j.id = job_id and pgqueue.is_finished(job_id);
+    return not found;
 end $$;
