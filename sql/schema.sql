@@ -379,9 +379,15 @@ CREATE FUNCTION pgqueue.stays(job_id uuid) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
 begin
-    delete from pgqueue.jobs_live j
-    where j.id = job_id and pgqueue.is_finished(job_id);
-    return not found;
+    perform where pgqueue.is_finished(job_id);
+    if not found then
+        return true;
+    end if;
+    delete from pgqueue.jobs_live j where j.id = job_id;
+    return false;
+exception when insufficient_privilege then
+    raise exception 'pgqueue: job % has finished while it was enqueued again', job_id
+        using errcode = 'serialization_failure', hint = 'enqueue it once more: nothing will change';
 end $$;
 
 CREATE FUNCTION pgqueue.uuid7() RETURNS uuid
