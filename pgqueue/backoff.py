@@ -1,6 +1,8 @@
-"""Intervals that double up to a limit."""
+"""How often: intervals that double up to a limit, and messages that do not repeat themselves."""
 
 from __future__ import annotations
+
+import math
 
 
 class Doubling:
@@ -27,3 +29,25 @@ class Doubling:
     def reset(self) -> None:
         """Begin again with the first interval."""
         self._next = self._first
+
+
+class Seldom:
+    """Lets something be said at most once in so many seconds; the caller gives the time.
+
+    >>> outage = Seldom(10)
+    >>> [second for second in range(25) if outage.may(second)]
+    [0, 10, 20]
+    """
+
+    __slots__ = ("_again_at", "_interval")
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._again_at = -math.inf
+
+    def may(self, now: float) -> bool:
+        """Return whether it may be said now; if so, it counts as said."""
+        if now < self._again_at:
+            return False
+        self._again_at = now + self._interval
+        return True

@@ -391,6 +391,11 @@ def backend() -> Query[int]:
     return Query("backend", {}, _value)
 
 
+def room() -> Query[int]:
+    """Return how many more connections the server takes."""
+    return Query("room", {}, _value)
+
+
 def listen_control() -> Query[None]:
     """Listen to the calls for heartbeats."""
     return Query("listen_control", {}, _nothing)

@@ -13,12 +13,15 @@ from typing import Any
 
 import psycopg
 from psycopg import pq
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from pgqueue.wire import Wire
 
 #: After so many seconds a connection goes back all the same: the pool may find it too old.
 AT_HAND = 60.0
+#: A pool that cannot connect waits ever longer between two attempts, without a limit, and whoever
+#: asks it meanwhile waits with it. So it gives up after so many seconds, and is asked anew.
+GIVES_UP, ASKED_ANEW = 4.0, 5.0
 
 
 class Own(psycopg.Connection[Any]):
@@ -42,7 +45,7 @@ class Pool(ConnectionPool[Own]):
         self._at_hand: deque[Own] = deque()
         self._asking = 0
         self._asking_lock = threading.Lock()
-        super().__init__(*args, connection_class=Own, **kwargs)
+        super().__init__(*args, connection_class=Own, reconnect_timeout=GIVES_UP, **kwargs)
 
     def getconn(self, timeout: float | None = None) -> Own:
         """Return a connection whose server has not hung up; the one at hand, if there is one."""
@@ -91,9 +94,17 @@ class Pool(ConnectionPool[Own]):
         return self._asking > 0
 
     def _lent(self, timeout: float | None) -> Own:
-        connection = super().getconn(timeout)
-        connection.lent_at = time.monotonic()
-        return connection
+        left = self.timeout if timeout is None else timeout
+        while True:
+            try:
+                connection = super().getconn(min(left, ASKED_ANEW))
+            except PoolTimeout:
+                left -= ASKED_ANEW
+                if left <= 0:
+                    raise
+            else:
+                connection.lent_at = time.monotonic()
+                return connection
 
     def _give_up_hand(self) -> None:
         while self._at_hand:
@@ -109,7 +120,7 @@ class AsyncPool(AsyncConnectionPool[AsyncOwn]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._at_hand: deque[AsyncOwn] = deque()
         self._asking = 0
-        super().__init__(*args, connection_class=AsyncOwn, **kwargs)
+        super().__init__(*args, connection_class=AsyncOwn, reconnect_timeout=GIVES_UP, **kwargs)
 
     async def getconn(self, timeout: float | None = None) -> AsyncOwn:  # noqa: ASYNC109 (its base's)
         """Return a connection whose server has not hung up; the one at hand, if there is one."""
@@ -142,11 +153,21 @@ class AsyncPool(AsyncConnectionPool[AsyncOwn]):
             return self._at_hand.pop()
         self._asking += 1
         try:
-            connection = await super().getconn(timeout)
+            connection = await self._lent(timeout)
         finally:
             self._asking -= 1
         connection.lent_at = time.monotonic()
         return connection
+
+    async def _lent(self, timeout: float | None) -> AsyncOwn:  # noqa: ASYNC109 (the same)
+        left = self.timeout if timeout is None else timeout
+        while True:
+            try:
+                return await super().getconn(min(left, ASKED_ANEW))
+            except PoolTimeout:
+                left -= ASKED_ANEW
+                if left <= 0:
+                    raise
 
     async def _give_up_hand(self) -> None:
         while self._at_hand:

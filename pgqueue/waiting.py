@@ -11,25 +11,33 @@ import logging
 import os
 import selectors
 import threading
+import time
 from concurrent.futures import Future
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
 
 from pgqueue import operations
-from pgqueue.backoff import Doubling
+from pgqueue.backoff import Doubling, Seldom
 from pgqueue.database import connection_string, settle
 from pgqueue.forks import FORKS
+from pgqueue.query import Query
 from pgqueue.rows import Outcome
-from pgqueue.transports.psycopg import execute
+from pgqueue.wire import Wire
+
+T = TypeVar("T")
 
 log = logging.getLogger("pgqueue.results")
 
 PLACE = ""
 POLL_FIRST, POLL_LAST = 0.002, 2.0
 LINGER = 10.0
+#: A server that has not answered after so many seconds has lost the connection.
+PATIENCE = 15.0
+#: An outage is not news more often than this, in seconds.
+QUIET = 10.0
 #: A finish may be older than its commit by as long as the task's own transaction stayed open.
 MARGIN = timedelta(hours=1)
 
@@ -54,6 +62,7 @@ class ResultWaiter:
         for end in self._bell or ():
             os.close(end)
         self._bell = self._thread = None
+        self._news = Seldom(QUIET)
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends."""
@@ -95,7 +104,8 @@ class ResultWaiter:
                     outage.reset()
                     self._watch(connection)
             except psycopg.OperationalError as error:
-                log.warning("no connection to PostgreSQL, waiting on for results: %s", error)
+                if self._news.may(time.monotonic()):
+                    log.warning("no connection to PostgreSQL, waiting on for results: %s", error)
                 self._sleep(None, outage.next())
             except Exception as error:  # noqa: BLE001 (whoever waits must hear of it)
                 self._fail(error)
@@ -106,26 +116,32 @@ class ResultWaiter:
         if not pooled:  # through a pooler neither a lock nor LISTEN is ours: poll
             channel = sql.Identifier(f"{self._schema}.results")
             connection.execute(sql.SQL("listen {}").format(channel))
-        # One that comes while a query is under way is handed to this, and not seen by select.
         self._notified = False
-        connection.add_notify_handler(lambda _: self._note_notification())
+        wire = Wire(connection, self._schema, PATIENCE)
+
+        def ask(query: Query[T]) -> T:
+            answer = wire.run(query)
+            while connection.pgconn.notifies():  # came with the answer: select will not see it
+                self._notified = True
+            return answer
+
         polls = Doubling(POLL_FIRST, POLL_LAST)
         awake = True
-        since = execute(connection, operations.now(), self._schema) - MARGIN
+        since = ask(operations.now()) - MARGIN
         with self._lock:
             self._fresh = set(self._futures)  # after a reconnect nobody knows what was missed
         while True:
             ids = self._waiting_ids()
             if not ids:
                 if not awake:
-                    execute(connection, operations.get_up([PLACE]), self._schema)
+                    ask(operations.get_up([PLACE]))
                     awake = True
                 if self._closing or not self._sleep(None, LINGER):
                     return
                 polls.reset()
                 continue
             if awake and not pooled:
-                awake = not execute(connection, operations.lie_down([PLACE]), self._schema)
+                awake = not ask(operations.lie_down([PLACE]))
             with self._lock:
                 fresh, self._fresh = self._fresh & ids, set()
             look = (
@@ -133,7 +149,7 @@ class ResultWaiter:
                 if fresh
                 else operations.outcomes(ids, since)
             )
-            self._resolve(execute(connection, look, self._schema))
+            self._resolve(ask(look))
             if self._waiting_ids():
                 self._sleep(connection, polls.next())
 
@@ -155,9 +171,6 @@ class ResultWaiter:
             while connection.pgconn.notifies():
                 pass
         return bool(ready)
-
-    def _note_notification(self) -> None:
-        self._notified = True
 
     def _waiting_ids(self) -> set[str]:
         with self._lock:

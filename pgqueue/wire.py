@@ -32,11 +32,15 @@ class Wire:
     """Runs queries on one connection of our own, which nobody else uses meanwhile.
 
     An exchange that breaks off half-way closes the connection, because nobody could tell whose the
-    next answer is. What PostgreSQL refuses raises psycopg's error.
+    next answer is. What PostgreSQL refuses raises psycopg's error. `patience` is how many seconds
+    `run` waits for a server that says nothing; None: for ever.
     """
 
     def __init__(
-        self, connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], schema: str
+        self,
+        connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any],
+        schema: str,
+        patience: float | None = None,
     ) -> None:
         self._pgconn = connection.pgconn
         self._schema = schema
@@ -45,15 +49,20 @@ class Wire:
         self._prepared: set[str] = set()
         self._transformer = Transformer(connection)
         self._poll = select.poll()
+        self._patience = patience
 
     def run(self, query: Query[T]) -> T:
         """Run a query in one round trip."""
         exchange = self._exchange([query])
-        socket, poll = self._pgconn.socket, self._poll
+        socket, poll, patience = self._pgconn.socket, self._poll, self._patience
+        milliseconds = None if patience is None else patience * 1000
         try:
             while True:
                 poll.register(socket, _SENDING if next(exchange) else select.POLLIN)
-                poll.poll()
+                if not poll.poll(milliseconds):
+                    raise psycopg.OperationalError(
+                        f"{query.name}: the server has said nothing for {patience:g} s"
+                    )
         except StopIteration as end:
             return cast(T, end.value[0])
         finally:

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from chaos.proxy import Proxy
 from pgqueue import PgQueue
 from support.clock import Clock
 from support.databases import Databases
@@ -36,6 +37,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--update-schema", action="store_true", help="write sql/schema.sql instead of comparing it"
     )
+    # Of tests/chaos, which is not read before options are.
+    parser.addoption("--long", action="store_true", help="tests/chaos: faults at full length")
+    parser.addoption("--keep", action="store_true", help="tests/chaos: keep what was measured")
 
 
 def pytest_configure(config):
@@ -158,6 +162,15 @@ def app(database):
     app = PgQueue("test", dsn=database)
     yield app
     app.close()
+
+
+@pytest.fixture
+def proxy(database, server):
+    """What may go silent before the test's database; `proxy.address` is the DSN through it."""
+    with Proxy(f"{server.host}/.s.PGSQL.{server.port}") as proxy:
+        about = conninfo_to_dict(database)
+        proxy.address = proxy.dsn(about["user"], about["dbname"])
+        yield proxy
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 
-from pgqueue.backoff import Doubling
+from pgqueue.backoff import Doubling, Seldom
 from pgqueue.database import WHO, AsyncConnection, connection_string, is_pooled
 from pgqueue.query import Query
 from pgqueue.wire import Wire
 from pgqueue.worker.board import away
+from pgqueue.worker.hangup import answered_within
 from pgqueue.worker.planning import Planner
 
 T = TypeVar("T")
@@ -24,6 +25,13 @@ log = logging.getLogger("pgqueue.worker")
 
 #: An outage is not news more often than this, in seconds.
 QUIET = 10.0
+#: A transaction that is not over after so many seconds never will be: the peer is gone, or stuck.
+#: Less than the lease, for heartbeats go over this connection; more than any statement may take.
+PATIENCE = 20.0
+#: For making a connection, to each of the hosts: one of two may be dead, and a fail-over is on.
+CONNECTING = 5
+#: Who was cut off for longer than this may have missed what the other workers have to say.
+ABSENCE = 10.0
 
 Runner = Callable[[Query[Any]], Awaitable[Any]]
 
@@ -69,6 +77,10 @@ class Control:
         self.pooled = False
         #: How often `run_all` has waited for the server.
         self.round_trips = 0
+        #: When the connection came back after a long absence, by the loop's clock.
+        self.returned_at = -math.inf
+        self._heard_at = math.inf
+        self._news = Seldom(QUIET)
 
     @property
     def connected(self) -> bool:
@@ -111,7 +123,9 @@ class Control:
             session = self._session
             connection = session.connection
             try:
-                yield session
+                with answered_within(PATIENCE, connection):
+                    yield session
+                self._heard_at = asyncio.get_running_loop().time()
             except BaseException as error:
                 session.rolled_back()
                 if not isinstance(error, psycopg.Error):
@@ -125,34 +139,41 @@ class Control:
                 raise Disconnected(str(error)) from error
 
     async def _reopen(self) -> Session:
+        loop = asyncio.get_running_loop()
         pauses = Doubling(0.05, 2.0)
-        said_at = -math.inf
+        said = False
         while True:
             try:
                 session = await self._open()
                 try:
-                    async with session.connection.transaction():
-                        await self.on_reconnect(session.run_one)
+                    with answered_within(PATIENCE, session.connection):
+                        async with session.connection.transaction():
+                            await self.on_reconnect(session.run_one)
                 except BaseException:
                     await session.connection.close()
                     raise
             except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
-                now = asyncio.get_running_loop().time()
-                if now - said_at >= QUIET:
-                    said_at = now
+                if self._news.may(loop.time()):
+                    said = True
                     log.warning("no connection to PostgreSQL, trying on: %s", first_line(error))
                 await asyncio.sleep(pauses.next() * random.uniform(0.5, 1.0))  # noqa: S311 (jitter)
             else:
-                log.info("connected to PostgreSQL again")
+                now = loop.time()
+                if now - self._heard_at > ABSENCE:
+                    self.returned_at = now
+                if said or self._news.may(now):
+                    log.info("connected to PostgreSQL again")
                 return session
 
     async def _open(self) -> Session:
+        about = {"application_name": self._application_name, "connect_timeout": CONNECTING}
         connection = await psycopg.AsyncConnection.connect(
-            connection_string(self._dsn, application_name=self._application_name), autocommit=True
+            connection_string(self._dsn, **about), autocommit=True
         )
         try:
-            cursor = await connection.execute(WHO, prepare=False)
-            self.pooled = is_pooled(connection, await cursor.fetchone())
+            with answered_within(CONNECTING, connection):
+                cursor = await connection.execute(WHO, prepare=False)
+                self.pooled = is_pooled(connection, await cursor.fetchone())
             if self.pooled:
                 connection.prepare_threshold = None
         except BaseException:

@@ -15,8 +15,9 @@ from typing import Any
 import psycopg
 
 from pgqueue import __version__, operations
+from pgqueue.backoff import Seldom
 from pgqueue.worker import board
-from pgqueue.worker.control import Control, Runner, first_line
+from pgqueue.worker.control import QUIET, Control, Runner, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.settings import WorkerOptions
@@ -43,6 +44,7 @@ class Liveness:
         self.beat_at = -math.inf
         #: Why the last one did not, although the database is there: a SQLSTATE; "" if it did.
         self.refusal = ""
+        self._news = Seldom(QUIET)
         #: Set to have a heartbeat now.
         self.now = asyncio.Event()
 
@@ -84,7 +86,8 @@ class Liveness:
         lost = await run(operations.reconcile(self.worker_id, self._crew.known_claims()))
         if lost:
             await run(operations.cancel_requested(lost))
-            log.info("%d jobs were claimed into a broken connection and are released", len(lost))
+            if self._news.may(asyncio.get_running_loop().time()):
+                log.info("%d jobs were claimed into a broken connection, are released", len(lost))
 
     async def _beat(self, run: Runner) -> None:
         trips = {"round_trips": self._control.round_trips}

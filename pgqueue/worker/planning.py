@@ -21,7 +21,8 @@ COMMON = {
     "enable_mergejoin": "off",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
-    "statement_timeout": "60s",  # longer than that, a statement of ours is stuck, not slow
+    # Heartbeats wait behind it, and the lease does not. Also where the role allows for less.
+    "statement_timeout": "15s",
     # One that freezes in the middle of a rescue must not hold up everybody's for as long.
     "idle_in_transaction_session_timeout": "10s",
 }

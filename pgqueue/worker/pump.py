@@ -16,10 +16,11 @@ from typing import Any
 import psycopg
 
 from pgqueue import operations
+from pgqueue.backoff import Doubling, Seldom
 from pgqueue.query import Query
 from pgqueue.worker import board, claims, pacing
 from pgqueue.worker.claims import Look
-from pgqueue.worker.control import Control, Disconnected, first_line
+from pgqueue.worker.control import QUIET, Control, Disconnected, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.liveness import Liveness
@@ -29,8 +30,9 @@ from pgqueue.worker.wakeup import Listener
 
 log = logging.getLogger("pgqueue.worker")
 
-#: After PostgreSQL refused a turn for a passing reason, the next follows in so many seconds.
-STEP_BACK = 0.1
+#: After PostgreSQL refused a turn for a passing reason, such as a full disk, the next follows in
+#: so many seconds; each time twice as many, up to the last.
+STEP_BACK = 0.1, 2.0
 
 
 class Pump:
@@ -57,6 +59,8 @@ class Pump:
         self._tasks: Sequence[str] = ()
         self._turned_at = -math.inf
         self._rising: asyncio.Future[None] | None = None
+        self._pauses = Doubling(*STEP_BACK)
+        self._refusals = Seldom(QUIET)
 
     def poke(self) -> None:
         """Look whether there is something to do: a child reported, or the worker is to stop."""
@@ -135,12 +139,11 @@ class Pump:
             batch.resent = True  # whether it was written down is not known
             self._crew.put_back(batch)
         except psycopg.OperationalError as error:  # a lock, a deadlock, a time-out
-            log.warning("%d outcomes will be written again: %s", len(batch), first_line(error))
-            self._crew.put_back(batch)
-            await asyncio.sleep(STEP_BACK)
+            await self._step_back(batch, error)
         except psycopg.Error as error:
             await self._isolate(batch, error)
         else:
+            self._pauses.reset()
             self._journal.written(batch, results[: len(writes)])
             if look:
                 self._saw(look, dict(zip(asked, results[len(writes) :], strict=True)), want)
@@ -175,11 +178,19 @@ class Pump:
         self._schedule.get_up(asyncio.get_running_loop().time())
         await self._listener.get_up()
 
+    async def _step_back(self, batch: Batch, error: psycopg.Error) -> None:
+        """Keep what was not written down, and wait a little for what stands in its way to pass."""
+        if self._refusals.may(asyncio.get_running_loop().time()):
+            log.warning("%d outcomes will be written again: %s", len(batch), first_line(error))
+        self._crew.put_back(batch)
+        await asyncio.sleep(self._pauses.next())
+
     async def _isolate(self, batch: Batch, error: psycopg.Error) -> None:
         """Write a refused batch down job by job, so that one job's value harms only that job."""
-        log.error("PostgreSQL refused a batch of %d outcomes: %s", len(batch), first_line(error))
         if not batch:  # it was the claim: nothing of ours will mend that, but somebody may
-            await asyncio.sleep(1)
+            await self._step_back(batch, error)
+            return
+        log.error("PostgreSQL refused a batch of %d outcomes: %s", len(batch), first_line(error))
         for part in batch.singly():
             try:
                 await self._write(part)

@@ -145,6 +145,7 @@ class Supervisor:
             queues,
             notify=lambda: control.run(operations.ping()),
             who=lambda: control.run(operations.backend()),
+            room=lambda: control.run(operations.room()),
         )
         pump = self._pump = Pump(
             control, listener, liveness, self.crew, self._journal, self._shutdown

@@ -4,6 +4,9 @@ A worker that sleeps holds a shared advisory lock for each of its queues (sql/fu
 An enqueuer that looks before the lock is taken and commits after it does not notify: therefore a
 worker that has just lain down polls after 2, 4, 8 … ms. A job is so picked up no later after its
 commit than its transaction had stayed open after the look.
+
+Nothing depends on this connection: whatever becomes of it, polls find the work. So it never waits
+for long, and it makes way where connections are scarce.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -23,13 +27,23 @@ from pgqueue.database import WHO, AsyncConnection, connection_string, is_lent
 from pgqueue.query import Query
 from pgqueue.transports.psycopg import aexecute
 from pgqueue.worker import board
+from pgqueue.worker.hangup import answered_within
 
 log = logging.getLogger("pgqueue.worker")
 
 #: A notification that has not come after so many seconds does not come at all.
-PATIENCE = 1.0
+PATIENCE = 5.0
 #: How often two connections ask in turn who answers them: see `is_lent`.
 TURNS = 3
+#: A server that has not answered on this connection after so many seconds has lost it. The pump
+#: waits as long, to lie down or to get up: no longer than a poll.
+ANSWER = 2.0
+CONNECTING = 5
+#: A connection that says nothing may be dead: so often it is asked for a sign of life.
+CHECK = 10.0
+#: So many connections of the server are left to those who cannot do without one. Where there are
+#: fewer, this worker polls, and looks again after so many seconds.
+SPARE, SCARCE = 3, 20.0
 
 
 class Listener:
@@ -42,14 +56,15 @@ class Listener:
         queues: Sequence[str],
         notify: Callable[[], Awaitable[Any]],
         who: Callable[[], Awaitable[int]] | None = None,
+        room: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._dsn = dsn
         self._schema = schema
         self._queues = list(queues)
         #: Sends a notification on another connection.
         self._notify = notify
-        #: Asks which server process answers there.
-        self._who = who
+        #: Asks which server process answers there, and how many connections are left.
+        self._who, self._room = who, room
         self.on_jobs: Callable[[], None] = _ignore
         self.on_control: Callable[[], None] = _ignore
         self._connection: AsyncConnection | None = None
@@ -70,19 +85,35 @@ class Listener:
         pauses = Doubling(0.1, 5.0)
         while True:
             try:
-                async with board.away():
-                    await self._connect()
-                    await self._check()
+                # Asked before: this connection must not be one too many.
+                if await self._is_scarce():
+                    pause = SCARCE
+                else:
+                    async with board.away():
+                        await self._connect()
+                        await self._check()
+                    pauses.reset()
+                    self.on_jobs()  # something may have come while nobody listened
+                    pause = await self._until_lost()
             except psycopg.Error:
                 # The control connection says what is wrong; until it is mended, polls do.
-                board.tick()
-                await self.close()
-                await asyncio.sleep(pauses.next())
-                continue
-            pauses.reset()
-            self.on_jobs()  # something may have come while nobody listened
-            await board.rest(self._lost)
+                pause = pauses.next()
+            board.tick()
             await self.close()
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 (jitter)
+
+    async def _is_scarce(self) -> bool:
+        return self._room is not None and await self._room() < SPARE
+
+    async def _until_lost(self) -> float:
+        """Wait until the connection is lost or others need it more; return for how long."""
+        while not self._lost.is_set():
+            await board.rest(self._lost, CHECK)
+            if not self._lost.is_set():
+                await self._ask(operations.backend())
+                if await self._is_scarce():
+                    return SCARCE
+        return 0.0
 
     async def lie_down(self) -> bool:
         """Ask to be woken; True if that is newly in force, so that one more look is due."""
@@ -111,21 +142,28 @@ class Listener:
 
     async def _connect(self) -> None:
         self._lost.clear()
+        about = {"application_name": "pgqueue listen", "connect_timeout": CONNECTING}
         connection = await psycopg.AsyncConnection.connect(
-            connection_string(self._dsn, application_name="pgqueue listen"), autocommit=True
+            connection_string(self._dsn, **about), autocommit=True
         )
-        connection.add_notify_handler(lambda notify: self._notified(notify.channel))
-        self._lent = await self._is_lent(connection)
-        if not self._lent:  # a LISTEN would stay in a session that is somebody else's next
-            await self._listen(connection)
+        try:
+            connection.add_notify_handler(lambda notify: self._notified(notify.channel))
+            with answered_within(CONNECTING, connection):
+                self._lent = await self._is_lent(connection)
+            if not self._lent:  # a LISTEN would stay in a session that is somebody else's next
+                await self._listen(connection)
+        except BaseException:
+            await connection.close()
+            raise
         self._connection = connection
         self._socket = connection.fileno()
         self._watch()
 
     async def _listen(self, connection: AsyncConnection) -> None:
-        for channel in ("jobs", "control"):
-            listen = sql.SQL("listen {}").format(sql.Identifier(f"{self._schema}.{channel}"))
-            await connection.execute(listen)
+        with answered_within(CONNECTING, connection):
+            for channel in ("jobs", "control"):
+                listen = sql.SQL("listen {}").format(sql.Identifier(f"{self._schema}.{channel}"))
+                await connection.execute(listen)
 
     async def _is_lent(self, connection: AsyncConnection) -> bool:
         """Find out whether this is a transaction pooler's, by asking together with another one."""
@@ -164,8 +202,9 @@ class Listener:
                 return None
             self._unwatch()  # while a query is under way, psycopg reads the socket
             try:
-                return await aexecute(connection, query, self._schema)
-            except psycopg.OperationalError:
+                with answered_within(ANSWER, connection):
+                    return await aexecute(connection, query, self._schema)
+            except psycopg.Error:
                 self._lost.set()
                 return None
             finally:

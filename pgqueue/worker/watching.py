@@ -10,8 +10,9 @@ from typing import NoReturn
 import psycopg
 
 from pgqueue import operations
+from pgqueue.backoff import Seldom
 from pgqueue.worker import board, duties
-from pgqueue.worker.control import Control, first_line
+from pgqueue.worker.control import QUIET, Control, first_line
 from pgqueue.worker.liveness import Liveness
 
 log = logging.getLogger("pgqueue.worker")
@@ -22,12 +23,17 @@ GRACE = 1.5
 #: From so many workers on each looks less often, but no less than so much: a look costs as much
 #: as there are workers, and all together are to look no more often.
 CROWD, SELDOM = 8, 10
+#: After an outage that was longer than a lease everybody's is over: so many seconds are left to
+#: the others to come back before one that came back early rescues anybody.
+RETURN = 10.0
 #: After an error that will not pass by itself.
 STEP_BACK = 10.0
 
 
 async def watch(control: Control, liveness: Liveness) -> NoReturn:
     """Rescue the jobs of workers that died, for ever."""
+    loop = asyncio.get_running_loop()
+    news = Seldom(QUIET)
     living = 1
     while True:
         board.tick()
@@ -35,9 +41,11 @@ async def watch(control: Control, liveness: Liveness) -> NoReturn:
         try:
             found = await control.run(operations.watch(liveness.worker_id, GRACE))
             living = found.living
-            for name in found.fallen:
-                log.warning("worker %s lost its session: it has %g s to come back", name, GRACE)
-            if found.overdue:
+            if found.fallen and news.may(loop.time()):
+                names = ", ".join(found.fallen)
+                log.warning("worker %s lost its session: it has %g s to come back", names, GRACE)
+            # Asked after the look, which may have waited for the connection to come back.
+            if found.overdue and loop.time() > control.returned_at + RETURN:
                 await duties.perform(duties.rescue(liveness.worker_id), control)
         except psycopg.OperationalError as error:
             log.debug("watching goes on later: %s", first_line(error))

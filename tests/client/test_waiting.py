@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pgqueue import ResultTimeout, TaskFailed, TaskRevokedError, waiting
+from pgqueue import PgQueue, ResultTimeout, TaskFailed, TaskRevokedError, waiting
 from support.waiting import wait_for
 
 WAIT = 30
@@ -106,3 +106,19 @@ def test_a_waiter_outlives_its_connection(app, jobs, worker):
         jobs.value("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
         jobs.finish(claimed, result="1")
         assert wait.result(WAIT) == 1
+
+
+def test_a_connection_that_goes_silent_is_given_up_and_the_result_comes_over_another(
+    proxy, jobs, worker, monkeypatch
+):
+    monkeypatch.setattr(waiting, "PATIENCE", 0.3)
+    claimed = jobs.running(worker)
+    app = PgQueue(dsn=proxy.address)
+    with ThreadPoolExecutor() as threads:
+        wait = threads.submit(app.AsyncResult(claimed.id).get, WAIT)
+        wait_for(lambda: jobs.value(GATE) == 1, "the waiter to lie down")
+        proxy.silence()
+        jobs.finish(claimed, result="42")
+        proxy.speak()
+        assert wait.result(WAIT) == 42
+    app.close()

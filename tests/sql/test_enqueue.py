@@ -91,6 +91,20 @@ def test_a_second_enqueue_waits_for_the_first_transaction_under_its_id(jobs, oth
     assert second.result() is False
 
 
+def test_a_second_enqueue_waits_for_the_end_of_the_first_and_is_still_the_same_job(
+    jobs, other, step, worker
+):
+    """It was sent again, and the first, which nobody had acknowledged, is just being finished."""
+    job = jobs.running(worker)
+    with jobs.transaction():
+        jobs.finish(job)
+        again = operations.enqueue_chosen(NewJob(UUID(job.id), "add", "[]", "{}"))
+        second = step(other, lambda: other.run(again)).blocked()
+    assert second.result() is False
+    assert jobs.value("select count(*) from pgqueue.jobs where id = %s", job.id) == 1
+    assert jobs.state(job.id) == "succeeded"
+
+
 def test_a_rolled_back_enqueue_never_was(jobs, other):
     with jobs.transaction() as transaction:
         job = jobs.add()

@@ -138,3 +138,12 @@ def test_one_statement_enqueues_many_jobs_in_its_order(jobs, worker):
     """)
     claimed = sorted(int(job.args[1:-1]) for job in jobs.claim(worker))
     assert claimed == list(range(1, 51))
+
+
+def test_a_job_that_finishes_at_this_moment_is_not_enqueued_again(jobs, other, step, worker):
+    job = jobs.running(worker)
+    with jobs.transaction():
+        jobs.finish(job)
+        again = step(other, lambda: enqueue(other, "'add', id => %s", job.id)).blocked()
+    assert again.result() == job.id
+    assert jobs.value("select count(*) from pgqueue.jobs where id = %s", job.id) == 1

@@ -53,6 +53,17 @@ def test_an_empty_batch_is_nothing(jobs):
     assert enqueue(jobs, []) == set()
 
 
+def test_jobs_that_finish_at_this_moment_are_left_out(jobs, other, step, worker):
+    finishing, fresh = jobs.running(worker), uuid4()
+    taken = new_job(UUID(finishing.id), chosen=True, queue="other")
+    with jobs.transaction():
+        jobs.finish(finishing)
+        batch = [taken, new_job(fresh, chosen=True)]
+        second = step(other, lambda: enqueue(other, batch)).blocked()
+    assert second.result() == {"default"}
+    assert sorted(ids(jobs)) == sorted([UUID(finishing.id), fresh])
+
+
 def test_jobs_with_taken_ids_are_left_out(jobs, worker):
     live, finished, fresh = uuid4(), UUID(jobs.finished(worker)), uuid4()
     enqueue(jobs, [new_job(live, args="[1]")])

@@ -8,6 +8,7 @@ import pytest
 
 from pgqueue import operations
 from pgqueue.rows import Lane, Outcome
+from support.waiting import wait_for
 
 NOBODY = "0198c0de-0000-7000-8000-000000000001"
 
@@ -151,3 +152,11 @@ def test_a_search_shows_a_job_as_get_does(jobs, worker):
     jobs.retry(job)
     assert jobs.run(operations.search()) == [jobs.get(job.id)]
     assert jobs.get(job.id).failures == 1
+
+
+def test_room_is_what_connections_leave(jobs, connect):
+    before = jobs.run(operations.room())
+    assert 0 < before < int(jobs.value("show max_connections"))
+    for _ in range(5):
+        connect()
+    wait_for(lambda: jobs.run(operations.room()) <= before - 3, "less room")

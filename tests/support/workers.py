@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pgqueue.worker.processes import MARK
@@ -32,7 +33,9 @@ runpy.run_module("pgqueue.cli", run_name="__main__")
 class Worker:
     """A `pgq worker` on one database; `patches` are constants of `pgqueue.worker` to change.
 
-    `prelude` is Python that runs in the supervisor's process before anything else does.
+    `prelude` is Python that runs in the supervisor's process before anything else does. `source` is
+    the source tree of another release, to be run instead of this one. `before` goes before the
+    command, `environment` is added to its own.
     """
 
     def __init__(
@@ -44,21 +47,22 @@ class Worker:
         patches: dict[str, float] | None = None,
         prelude: str = "",
         source: Path = TESTS.parent,
+        before: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
     ) -> None:
-        """`source` is the source tree of another release, to be run instead of this one."""
         self._log = log
         tests = source / "tests"
         path = [str(tests), *([str(source)] if source != TESTS.parent else [])]
         path = os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")])
-        environment = {**os.environ, "PGQUEUE_DSN": dsn, "PYTHONPATH": path}
+        own = {"PGQUEUE_DSN": dsn, "PYTHONPATH": path, **(environment or {})}
         run = ["-m", "pgqueue.cli"]
         if patches or prelude:
             changes = [f"pgqueue.worker.{p}={v}" for p, v in (patches or {}).items()]
             run = ["-c", prelude + PATCHED, ",".join(changes)]
-        command = [sys.executable, *run, "worker", "-A", app, *options]
+        command = [*before, sys.executable, *run, "worker", "-A", app, *options]
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                command, env=environment, stdout=stderr, stderr=stderr, cwd=tests
+                command, env={**os.environ, **own}, stdout=stderr, stderr=stderr, cwd=tests
             )
 
     @property

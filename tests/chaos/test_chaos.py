@@ -1,0 +1,29 @@
+"""P1, P2 and P4 under faults: no acknowledged job is lost, doubled or stuck, and work goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaos import harness
+from support.servers import find
+
+#: The bounds are promised for a machine that does nothing else.
+NOISE = 3.0
+
+
+@pytest.fixture
+def binaries(pytestconfig):
+    """One of the servers: the rest of the suite has every one of them."""
+    found = find()
+    return found.get(pytestconfig.getoption("--server")) or next(iter(found.values()))
+
+
+@pytest.mark.timeout(1800)
+def test_nothing_is_lost_or_doubled_and_work_goes_on(fault, binaries, tmp_path, long, told):
+    if why := fault.needs():
+        pytest.skip(why)
+    report = harness.run(fault, binaries, tmp_path, long=long)
+    told(fault, binaries, report.rows)
+    assert not report.complaints, "\n".join(report.complaints)
+    for row in report.rows:
+        assert row.measured <= NOISE * row.bound, row
