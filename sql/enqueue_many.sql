@@ -24,10 +24,16 @@ with job as materialized (
     where not (j.chosen and pgqueue.is_finished(j.id))
     on conflict (id) do nothing
     returning id
+), kept as materialized (
+    -- Aggregated, so that every job is asked after whose id was chosen, whether it wakes or not.
+    select array_agg(e.id) as ids
+    from enqueued e join job j using (id)
+    where case when j.chosen then pgqueue.stays(e.id) else true end
 )
 select q.queue, case when %(wake)s::boolean then pgqueue.wake(q.queue, 'pgqueue.jobs') end
-from (
+from kept k
+cross join lateral (
     select distinct j.queue
-    from job j join enqueued using (id)
-    where j.notify and j.run_at < j.now + interval '2 s'
+    from job j
+    where j.notify and j.run_at < j.now + interval '2 s' and j.id = any (k.ids)
 ) q

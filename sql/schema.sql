@@ -236,7 +236,13 @@ begin
         (new_id, queue, task, priority, max_retries + 1, due, moment, expires, args, kwargs, headers)
     on conflict (id) do nothing;
 
-    if found and notify and due < moment + interval '2 s' then
+    if not found then
+        return new_id;
+    end if;
+    if enqueue.id is not null and not pgqueue.stays(new_id) then
+        return new_id;
+    end if;
+    if notify and due < moment + interval '2 s' then
         perform pgqueue.wake(queue, 'pgqueue.jobs');
     end if;
     return new_id;
@@ -368,6 +374,18 @@ CREATE FUNCTION pgqueue.running_jobs(workers bigint[]) RETURNS TABLE(id uuid, cl
     FROM pgqueue.jobs_live j
    WHERE ((cardinality(running_jobs.workers) > 0) AND (j.worker_id = ANY (running_jobs.workers)) AND (j.state = 'running'::pgqueue.job_state));
 END;
+
+CREATE FUNCTION pgqueue.stays(job_id uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if not pgqueue.is_finished(job_id) then
+        return true;
+    end if;
+    delete from pgqueue.jobs_live j where j.id = job_id;
+    return false;
+end $$;
 
 CREATE FUNCTION pgqueue.uuid7() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE

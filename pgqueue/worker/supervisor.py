@@ -128,7 +128,7 @@ class Supervisor:
 
     async def _farewell(self, control: Control, listener: Listener, worker_id: int) -> None:
         with contextlib.suppress(psycopg.Error, TimeoutError):
-            await asyncio.wait_for(control.run(operations.stop(worker_id)), FAREWELL)
+            await asyncio.wait_for(_stop(control, worker_id), FAREWELL)
         await listener.close()
         await control.close()
         await self.crew.quit()
@@ -182,6 +182,14 @@ async def _connected(dsn: str, schema: str, name: str) -> Control:
         files = []
     migrate.check(files, schema)
     return control
+
+
+async def _stop(control: Control, worker_id: int) -> None:
+    """Say that the worker has stopped, and that nothing runs in it: nobody will look again."""
+    async with control.transaction() as run:
+        await run(operations.stop(worker_id))  # first: a session that was lost claims no more
+        if unknown := await run(operations.reconcile(worker_id, ())):
+            await run(operations.cancel_requested(unknown))
 
 
 async def _keep_doing(duty: duties.Duty, control: Control) -> None:

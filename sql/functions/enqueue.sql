@@ -76,7 +76,13 @@ begin
         (new_id, queue, task, priority, max_retries + 1, due, moment, expires, args, kwargs, headers)
     on conflict (id) do nothing;
 
-    if found and notify and due < moment + interval '2 s' then
+    if not found then
+        return new_id;
+    end if;
+    if enqueue.id is not null and not pgqueue.stays(new_id) then
+        return new_id;
+    end if;
+    if notify and due < moment + interval '2 s' then
         perform pgqueue.wake(queue, 'pgqueue.jobs');
     end if;
     return new_id;
