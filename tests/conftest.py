@@ -24,6 +24,8 @@ def pytest_addoption(parser):
     parser.addoption(
         "--update-schema", action="store_true", help="write sql/schema.sql instead of comparing it"
     )
+    parser.addoption("--steps", type=int, default=10_000, help="steps that tests/stepping takes")
+    parser.addoption("--seed", type=int, help="replay this run of tests/stepping, and print it")
 
 
 def pytest_configure(config):
