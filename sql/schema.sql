@@ -376,18 +376,15 @@ CREATE FUNCTION pgqueue.running_jobs(workers bigint[]) RETURNS TABLE(id uuid, cl
 END;
 
 CREATE FUNCTION pgqueue.stays(job_id uuid) RETURNS boolean
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-    perform where pgqueue.is_finished(job_id);
-    if not found then
+    if not pgqueue.is_finished(job_id) then
         return true;
     end if;
     delete from pgqueue.jobs_live j where j.id = job_id;
     return false;
-exception when insufficient_privilege then
-    raise exception 'pgqueue: job % has finished while it was enqueued again', job_id
-        using errcode = 'serialization_failure', hint = 'enqueue it once more: nothing will change';
 end $$;
 
 CREATE FUNCTION pgqueue.uuid7() RETURNS uuid

@@ -40,6 +40,8 @@ def pytest_addoption(parser):
     # Of tests/chaos, which is not read before options are.
     parser.addoption("--long", action="store_true", help="tests/chaos: faults at full length")
     parser.addoption("--keep", action="store_true", help="tests/chaos: keep what was measured")
+    parser.addoption("--steps", type=int, default=10_000, help="steps that tests/stepping takes")
+    parser.addoption("--seed", type=int, help="replay this run of tests/stepping, and print it")
 
 
 def pytest_configure(config):

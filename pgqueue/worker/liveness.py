@@ -45,6 +45,8 @@ class Liveness:
         #: Why the last one did not, although the database is there: a SQLSTATE; "" if it did.
         self.refusal = ""
         self._news = Seldom(QUIET)
+        #: Whether the session before may not be over yet, and may still claim.
+        self._unsettled = False
         #: Set to have a heartbeat now.
         self.now = asyncio.Event()
 
@@ -62,7 +64,8 @@ class Liveness:
             "processes": options.processes,
             "concurrency": options.concurrency,
         }
-        self.worker_id = await self._control.run(operations.register(self._row, LEASE))
+        async with self._control.transaction() as run:
+            await self._register(run)
 
     async def serve(self) -> None:
         """Renew the lease, for ever."""
@@ -83,6 +86,20 @@ class Liveness:
         """Put right what a broken connection may have left: claims whose answer was lost."""
         self._lifeline = None  # it went with the session
         await self._beat(run)
+        await self._release_unknown(run)
+        self._unsettled = not self._lifeline
+
+    async def _register(self, run: Runner) -> None:
+        self.worker_id = await run(operations.register(self._row, LEASE))
+        self._lifeline = None  # the one it holds is the old id's
+        self._unsettled = False  # whoever claims under the old id gets nothing
+        await self._hold(run)  # before the first claim, so that it tells when this session is over
+
+    async def _hold(self, run: Runner) -> None:
+        if not self._lifeline and not self._control.pooled:
+            self._lifeline = await run(operations.hold_lifeline(self.worker_id))
+
+    async def _release_unknown(self, run: Runner) -> None:
         lost = await run(operations.reconcile(self.worker_id, self._crew.known_claims()))
         if lost:
             await run(operations.cancel_requested(lost))
@@ -93,17 +110,21 @@ class Liveness:
         trips = {"round_trips": self._control.round_trips}
         stats = json.dumps({**self._journal.counts(), **trips, "pids": self._crew.pids()})
         active = self._crew.active(asyncio.get_running_loop().time())
-        if not self._lifeline and not self._control.pooled:
-            self._lifeline = await run(operations.hold_lifeline(self.worker_id))
+        await self._hold(run)
         beat = operations.heartbeat(self.worker_id, LEASE, stats, active, lifeline=self._lifeline)
-        if not await run(beat):
+        alive = await run(beat)
+        if alive and self._unsettled and self._lifeline:
+            # The session before has let go of it: it is over, and so is what it was still claiming
+            # when this one asked for the first time.
+            await self._release_unknown(run)
+            self._unsettled = False
+        if not alive:
             log.error(
                 "worker id %d let its lease of %g s go by: its jobs run elsewhere, its own "
                 "outcomes of them are refused; registering anew",
                 self.worker_id,
                 LEASE,
             )
-            self.worker_id = await run(operations.register(self._row, LEASE))
-            self._lifeline = None  # the one it holds is the old id's
+            await self._register(run)
             self.now.set()
         self.beat_at, self.refusal = time.monotonic(), ""

@@ -189,7 +189,7 @@ class Supervisor:
     async def _farewell(self, control: Control, listener: Listener, worker_id: int) -> None:
         with contextlib.suppress(psycopg.Error, TimeoutError):
             if not self._out_of_patience:
-                stop = control.run(operations.stop(worker_id))
+                stop = _stop(control, worker_id)
                 await asyncio.wait_for(stop, HASTE if self._shutdown.hurried else FAREWELL)
         await listener.close()
         await control.close()
@@ -261,6 +261,14 @@ async def _connected(dsn: str, schema: str, name: str) -> Control:
         raise ConfigurationError(f"no connection to {where}: {first_line(error)}") from error
     await skew.check(control)
     return control
+
+
+async def _stop(control: Control, worker_id: int) -> None:
+    """Say that the worker has stopped, and that nothing runs in it: nobody will look again."""
+    async with control.transaction() as run:
+        await run(operations.stop(worker_id))  # first: a session that was lost claims no more
+        if unknown := await run(operations.reconcile(worker_id, ())):
+            await run(operations.cancel_requested(unknown))
 
 
 async def _keep_doing(duty: duties.Duty, control: Control) -> None:

@@ -6,18 +6,15 @@
 -- transaction's end, does not show the history's row. A volatile function looks with a new snapshot
 -- at each of its statements, and sees what the calling statement has inserted.
 --
--- Whoever may only insert cannot take it back: the statement fails then, and can be repeated.
+-- With its owner's rights, so that who may enqueue need not have the right to delete: there is never
+-- anything else that it could take back.
 create or replace function pgqueue.stays(job_id uuid) returns boolean
-    language plpgsql volatile
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform where pgqueue.is_finished(job_id);
-    if not found then
+    if not pgqueue.is_finished(job_id) then
         return true;
     end if;
     delete from pgqueue.jobs_live j where j.id = job_id;
     return false;
-exception when insufficient_privilege then
-    raise exception 'pgqueue: job % has finished while it was enqueued again', job_id
-        using errcode = 'serialization_failure', hint = 'enqueue it once more: nothing will change';
 end $$;

@@ -11,6 +11,7 @@ import pytest
 from pgqueue import operations
 from pgqueue.rows import Finished
 from pgqueue.worker.liveness import LEASE
+from support.jobs import Jobs, Step
 
 WAIT = 30
 SMALL = ("--processes", "1", "-c", "4")
@@ -168,6 +169,68 @@ def test_a_task_that_hogs_the_interpreter_for_two_leases_is_not_rescued(start_wo
     assert "lost" not in worker.log + other.log
 
 
+# ── a session that was lost, and goes on ──
+
+
+@pytest.fixture
+def lost_session(jobs, connect, until, session_of):
+    """Terminates a worker's session, and is one that goes on in its stead until it is closed."""
+
+    def lose(worker_id):
+        late = Jobs(connect(options=""))
+        hold = "select pg_advisory_lock(pgqueue.lifeline(%s))"
+        held = Step(late, jobs.connection, lambda: late.connection.execute(hold, [worker_id]))
+        held.blocked()
+        pid = session_of(worker_id)
+        jobs.value("select pg_terminate_backend(%s)", pid)
+        held.result()
+        until(lambda: session_of(worker_id) not in (None, pid), "another session")
+        without = "select lifeline is null from pgqueue.workers where id = %s"
+        until(lambda: jobs.value(without, worker_id), "a heartbeat without the lifeline")
+        return late
+
+    return lose
+
+
+@pytest.fixture
+def claimed_late(jobs):
+    """What a lost session claims after the worker has asked what it runs, unknown to the worker."""
+
+    def claim(late, worker_id):
+        with late.transaction():
+            job = late.add("add", args="[1, 2]")
+            assert late.claim_ids(worker_id) == [job]
+        assert jobs.state(job) == "running"
+        return job
+
+    return claim
+
+
+def test_what_a_lost_session_claims_late_runs_when_the_session_is_over(
+    start_worker, jobs, until, lost_session, claimed_late
+):
+    start_worker(*SMALL, patches=SHORT_LEASE).ready()
+    worker_id = jobs.value("select id from pgqueue.workers")
+    late = lost_session(worker_id)
+    job = claimed_late(late, worker_id)
+    late.connection.close()
+    until(lambda: jobs.state(job) == "succeeded", "the job to run")
+    assert (jobs.get(job).claim, jobs.get(job).attempt, jobs.get(job).crashes) == (2, 1, 0)
+
+
+def test_what_a_lost_session_claims_late_is_given_back_by_a_worker_that_stops(
+    start_worker, jobs, lost_session, claimed_late
+):
+    worker = start_worker(*SMALL, patches=SHORT_LEASE).ready()
+    worker_id = jobs.value("select id from pgqueue.workers")
+    late = lost_session(worker_id)
+    job = claimed_late(late, worker_id)
+    worker.signal(signal.SIGTERM)
+    worker.ended()
+    assert (jobs.state(job), jobs.get(job).attempt) == ("queued", 0)
+    assert late.claim(worker_id) == []
+
+
 # ── a worker that was frozen ──
 
 
@@ -175,12 +238,15 @@ def test_a_task_that_hogs_the_interpreter_for_two_leases_is_not_rescued(start_wo
 def rescued(jobs, until):
     """Waits until the lease is over and queues a job again, as another worker would."""
 
+    def attempt():
+        with jobs.transaction():
+            return jobs.run(operations.crash(jobs.run(operations.lost()), "lost", 3))
+
     def rescue(result):
         expired = "select expires_at < pgqueue.now() from pgqueue.workers where id = %s"
         until(lambda: jobs.value(expired, result.job().worker_id), "the lease to be over")
-        with jobs.transaction():
-            lost = jobs.run(operations.lost())
-            assert jobs.run(operations.crash(lost, "lost", 3)) == {result.id: "queued"}
+        # Whoever froze in the middle of a heartbeat holds its row until the server loses patience.
+        assert until(attempt, "the verdict") == {result.id: "queued"}
 
     return rescue
 

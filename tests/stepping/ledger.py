@@ -1,0 +1,164 @@
+"""What may happen to a job, and what was promised: every change and every answer is held to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import rules
+from audit import Change
+from rules import HISTORY, Broken, must
+
+
+@dataclass
+class Job:
+    """A job as its committed changes say it is."""
+
+    #: Its row, None if it has none.
+    row: dict[str, Any] | None = None
+    #: Which process made which claim.
+    claimants: dict[int, str] = field(default_factory=dict)
+    #: How which claim ended, and by whose hand.
+    ends: dict[int, tuple[str, str]] = field(default_factory=dict)
+    #: How often it was made to run again after its end.
+    lives: int = 0
+
+
+class Ledger:
+    """All jobs of a run, and what clients and workers were told of them."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        #: Enqueued and acknowledged; rolled back; forgotten.
+        self.promised: list[str] = []
+        self.undone: set[str] = set()
+        self.forgotten: set[str] = set()
+        #: The workers that have stopped, by themselves or declared so.
+        self.stopped: set[int] = set()
+        self._leaving: Change | None = None
+        #: Whether a process has given others a reason to think that it died.
+        self.may_be_lost: Callable[[str], bool] = bool
+
+    # ── what happened ──
+
+    def note(self, transactions: Iterable[list[Change]]) -> None:
+        """Take what transactions did, a list per transaction and job; raises `Broken`."""
+        for changes in transactions:
+            if changes[0].id is None:
+                self.stopped.update(change.new["id"] for change in changes)
+            else:
+                self._note(changes[0].id, changes)
+        for id_ in self.unfinished():
+            row = self.jobs[id_].row
+            stuck = row["state"] == "running" and row["worker_id"] in self.stopped
+            must(not stuck, f"I9: {id_} runs in worker {row['worker_id']}, which has stopped")
+
+    def _note(self, id_: str, changes: list[Change]) -> None:
+        if _is_nothing(changes):
+            return
+        job = self.jobs.setdefault(id_, Job())
+        for change in changes:
+            try:
+                self._follow(job, change)
+            except Broken as broken:
+                raise Broken(f"{broken}: {rules.short(change)}; {job}") from None
+            job.row = change.new
+        if job.row and job.row["state"] == "queued":
+            must(not job.row["cancel_requested_at"], f"P7: a cancelled job waits: {changes}")
+        if job.row is None:
+            last = changes[-1]
+            must(last.statement == "forget", f"P1: a job vanished: {rules.short(last)}")
+            must(last.old["state"] in HISTORY, f"P1: {id_} is forgotten, and has not ended")
+            self.forgotten.add(id_)
+
+    def _follow(self, job: Job, change: Change) -> None:
+        if change.act == "delete":
+            must(job.row, "P2: a row is deleted that was not there")
+            self._leaving = change
+        elif change.act == "insert":
+            must(job.row is None, "P2: a job is in two places")
+            if change.statement in rules.ENQUEUEING:
+                must(not job.claimants or change.id in self.forgotten, "P2: a job runs once more")
+                must(rules.counts(change.new) == ("queued", 0, 0, 0), "a new job starts at nothing")
+            else:
+                must(self._leaving and self._leaving.id == change.id, "a row comes from nowhere")
+                change = change._replace(old=self._leaving.old, over=self._leaving.over)
+                rules.may_move(change)
+                job.lives += change.statement == "requeue"
+                self._end(job, change)
+        else:
+            must(change.old == job.row, "the job is not what its changes say")
+            rules.may_change(change)
+            if change.statement == "claim":
+                job.claimants[change.new["claim"]] = change.actor
+            self._end(job, change)
+
+    def _end(self, job: Job, change: Change) -> None:
+        """Take the end of a claim: by its owner, or by who may think that the owner died."""
+        if change.old["state"] != "running" or change.new["state"] == "running":
+            return
+        claim = change.old["claim"]
+        owner = job.claimants[claim]
+        if change.actor.partition("/")[0] != owner:
+            must(change.statement == "crash", f"P2: {change.actor} ends the claim of {owner}")
+            must(change.over, f"P4: {owner} has its lease, and its job is taken away")
+            must(self.may_be_lost(owner), f"P4: {owner} lives, and its job is taken away")
+        else:
+            judged = change.over and change.statement == "crash"
+            must(not judged, f"P4: {owner} declares itself lost")
+        job.ends[claim] = (change.statement, change.actor)
+
+    # ── what was told ──
+
+    def enqueued(self, ids: Iterable[str]) -> None:
+        """Hold that these were acknowledged."""
+        for id_ in ids:
+            must(id_ in self.jobs, f"P1: {id_} was acknowledged, and is not there")
+            self.promised.append(id_)
+
+    def written(self, statement: str, id_: str, claim: int, actor: str) -> None:
+        """Hold that a worker was told that its outcome was accepted."""
+        found = self.jobs[id_].ends.get(claim)
+        must(
+            found and found[0] == statement and found[1].partition("/")[0] == actor,
+            f"P2: {actor} was told that its {statement} of {id_}, claim {claim}, was accepted; "
+            f"what ended that claim: {found}",
+        )
+
+    def cancelled(self, told: Mapping[str, str], lives: Mapping[str, int]) -> None:
+        """Hold that an operator was told these states; `lives` as they were before."""
+        for id_, state in told.items():
+            job = self.jobs[id_]
+            if job.row is None or job.lives != lives[id_]:
+                continue  # somebody has forgotten it, or made it run again
+            ends = job.row["state"] in HISTORY or job.row["cancel_requested_at"]
+            must(ends, f"P7: {id_} is {state} and was cancelled, and will run again")
+
+    def beaten(self, worker: int) -> None:
+        """Hold that a worker was told that it lives."""
+        must(worker not in self.stopped, f"I9: worker {worker} has stopped, and is not told so")
+
+    # ── what there is ──
+
+    def known(self) -> list[str]:
+        """Return the ids of the jobs that are there, in the order in which they came."""
+        return [id_ for id_, job in self.jobs.items() if job.row]
+
+    def unfinished(self) -> list[str]:
+        """Return the ids of the jobs that have not ended."""
+        return [i for i in self.known() if self.jobs[i].row["state"] not in HISTORY]
+
+    def finished(self) -> list[str]:
+        """Return the ids of the jobs that have ended."""
+        return [i for i in self.known() if self.jobs[i].row["state"] in HISTORY]
+
+    def lives(self, ids: Iterable[str]) -> dict[str, int]:
+        """Return how often each of these jobs was made to run again."""
+        return {id_: self.jobs[id_].lives for id_ in ids}
+
+
+def _is_nothing(changes: list[Change]) -> bool:
+    """Whether an enqueue took back what it had inserted."""
+    acts = [change.act for change in changes if change.statement in rules.ENQUEUEING]
+    return sorted(acts) == ["delete", "insert"]  # noted as the statements end, the inner one first

@@ -1,0 +1,81 @@
+"""Which change of a job's row which statement may make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from audit import Change
+
+from pgqueue.worker.duties import MAX_CRASHES
+
+HISTORY = ("succeeded", "failed", "cancelled")
+ENQUEUEING = ("enqueue", "enqueue_chosen", "enqueue_many")
+CANCELLING = ("cancel", "cancel_requested", "purge")
+#: What goes back to the queue: attempt and crashes before, everything after.
+BACK = {
+    "retry": lambda attempt, crashes: (attempt, crashes),
+    "release": lambda attempt, crashes: (attempt - 1, crashes),
+    "reconcile": lambda attempt, crashes: (attempt - 1, crashes),
+    "crash": lambda attempt, crashes: (attempt - 1, crashes + 1),
+}
+
+
+class Broken(AssertionError):
+    """A promise does not hold."""
+
+
+def must(holds: object, promise: str) -> None:
+    """Raise `Broken` unless it holds."""
+    if not holds:
+        raise Broken(promise)
+
+
+def may_change(change: Change) -> None:
+    """Hold an update of a row in its place to the rules."""
+    old, new, statement = change.old, change.new, change.statement
+    state, attempt, crashes, claim = counts(old)
+    if statement in ("cancel", "purge"):
+        must(state == "running" and counts(new) == counts(old), "cancelling marks what runs")
+    elif statement == "claim":
+        must(state == "queued", "P2: a job is claimed that does not wait")
+        must(not old["cancel_requested_at"], "P7: a cancelled job runs again")
+        must(old["run_at"] <= new["started_at"], "P5: a job runs before its time")
+        must(counts(new) == ("running", attempt + 1, crashes, claim + 1), "what a claim does")
+    else:
+        must(statement in BACK, f"{statement} changes a job")
+        must(state == "running", f"P2: {statement} takes what does not run")
+        after = ("queued", *BACK[statement](attempt, crashes), claim)
+        must(counts(new) == after, f"I4: what {statement} does")
+        must(new["crashes"] < MAX_CRASHES, "I4: a job crashes once too often")
+
+
+def may_move(change: Change) -> None:
+    """Hold a row's way from one place to another to the rules."""
+    old, new, statement = change.old, change.new, change.statement
+    state, attempt, crashes, claim = counts(old)
+    if statement == "requeue":
+        must(state in HISTORY, "P2: what runs again has not ended")
+        must(counts(new) == ("queued", 0, 0, claim), "I3: what runs again keeps its claim number")
+    elif statement in CANCELLING:
+        must(state == "queued", "P2: what runs is left to its worker")
+        must(counts(new) == ("cancelled", attempt, crashes, claim), "what cancelling does")
+    elif statement == "crash":
+        must(state == "running", "P2: a job crashes that does not run")
+        must(counts(new) == ("failed", attempt, MAX_CRASHES, claim), "I4: what a last crash does")
+    else:
+        must(statement == "finish", f"{statement} ends a job")
+        must(state == "running", "P2: a job ends that does not run")
+        must(new["state"] in HISTORY, "an end is an end")
+        must(counts(new)[1:] == (attempt, crashes, claim), "I4: an end changes no count")
+        must(not new["max_attempts"] or attempt <= new["max_attempts"], "I4: an attempt too many")
+
+
+def counts(row: dict[str, Any]) -> tuple[str, int, int, int]:
+    """Return state, attempt, crashes and claim."""
+    return row["state"], row["attempt"], row["crashes"], row["claim"]
+
+
+def short(change: Change) -> str:
+    """Return a change as a line."""
+    rows = " -> ".join(str(counts(row)) for row in (change.old, change.new) if row)
+    return f"{change.statement} by {change.actor}: {change.act} {change.id[-4:]} {rows}"
