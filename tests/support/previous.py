@@ -9,7 +9,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 #: Until there is a release, a commit. Set it to the newest tag with each release.
-PREVIOUS = "ceebd8a87edfd94bc76e935c9dd175b8a9204601"
+PREVIOUS = "3582a571f3a55099ca8757a5c045df203c15f7bb"
 
 
 def unpack(folder: Path) -> Path | None:
