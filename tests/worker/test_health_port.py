@@ -26,7 +26,17 @@ READY = {
     "database": "writable",
     "schema": "known",
 }
-LOOPS = {"supervisor", "pump", "heartbeat", "listener", "children", "watch", "partitions", "prune"}
+LOOPS = {
+    "supervisor",
+    "pump",
+    "heartbeat",
+    "listener",
+    "children",
+    "watch",
+    "partitions",
+    "prune",
+    "schema",
+}
 
 HANG = """
 import asyncio
