@@ -55,6 +55,7 @@ class ResultWaiter:
         self._bell: tuple[int, int] | None = None
         self._notified = False
         self._closing = False
+        self._news = Seldom(QUIET)
         FORKS.tell(self, ResultWaiter._forked)
 
     def _forked(self) -> None:
@@ -62,7 +63,6 @@ class ResultWaiter:
         for end in self._bell or ():
             os.close(end)
         self._bell = self._thread = None
-        self._news = Seldom(QUIET)
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends."""

@@ -240,7 +240,6 @@ class Process(Actor):
         written += [("retry", job) for job in batch.retried]
         written += [("release", job) for job in batch.released]
         written += [("crash", job) for jobs in batch.crashed.values() for job in jobs]
-        newest = dict(sorted(batch.claims()))  # ids alone do not tell two claims of a job apart
         for statement, job in written:
-            if job.id not in stale and job.claim == newest[job.id]:
+            if (job.id, job.claim) not in stale:
                 self.world.ledger.written(statement, job.id, job.claim, self.name)
