@@ -360,7 +360,7 @@ class TestSize:
         (range(3), "range"),
         (ValueError("x"), "ValueError"),
         (int, "type"),
-        (MagicMock(spec=int), "unittest.mock.MagicMock"),
+        pytest.param(MagicMock(spec=int), "unittest.mock.MagicMock", id="a mock"),
     ],
 )
 def test_any_other_type_is_refused_with_its_name_and_what_is_allowed(value, name):
