@@ -160,10 +160,12 @@ class Play:
         self._worker.ready()
 
     def _shell(self, script: str) -> str:
+        # The width of nobody's terminal, which is that of a pipe.
+        environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             ["bash", "-euc", script],
-            env={**os.environ, "PATH": path, "NO_COLOR": "1"},
+            env={**environment, "PATH": path, "NO_COLOR": "1"},
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -21,10 +21,17 @@ WAIT = 30
 ENDLESS = ("--grace", "600")
 
 
-def test_a_stopping_worker_lets_running_jobs_end(worker, send, lock, until):
+@pytest.fixture
+def begun(connection, until):
+    """Waits until a task waits for the lock that the test holds: so the worker knows it runs."""
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    return lambda: until(lambda: connection.execute(waiting).fetchone()[0], "a task that waits")
+
+
+def test_a_stopping_worker_lets_running_jobs_end(worker, send, lock, begun):
     held = lock(1)
     result = send("hold", 1)
-    until(lambda: result.state == "STARTED")
+    begun()
     worker.signal(signal.SIGTERM)
     worker.logged("stopping: no new claims; 1 jobs in hand")
     held.free()
@@ -45,21 +52,21 @@ def test_a_stopping_worker_claims_nothing_more(worker, send, lock, until):
     assert (job.state, job.attempt) == ("queued", 0)
 
 
-def test_after_the_grace_running_jobs_go_back_uncharged(start_worker, send, lock, until):
+def test_after_the_grace_running_jobs_go_back_uncharged(start_worker, send, lock, begun):
     held = lock(1)
     worker = start_worker("--grace", "0.2").ready()
     result = send("hold", 1)
-    until(lambda: result.state == "STARTED")
+    begun()
     assert worker.stop() == 0
     job = result.job()
     assert (job.state, job.attempt, job.crashes, job.claim) == ("queued", 0, 0, 1)
     held.free()
 
 
-def test_a_second_signal_stops_at_once_and_gives_back(worker, send, lock, until):
+def test_a_second_signal_stops_at_once_and_gives_back(worker, send, lock, begun):
     held = lock(1)
     result = send("hold", 1)
-    until(lambda: result.state == "STARTED")
+    begun()
     worker.signal(signal.SIGINT)
     worker.logged("stopping: no new claims")
     worker.signal(signal.SIGINT)
@@ -225,21 +232,21 @@ def test_after_the_grace_a_task_that_holds_the_interpreter_goes_back_with_what_w
     assert (job.state, job.attempt, job.crashes) == ("queued", 0, 0)
 
 
-def test_sigquit_is_both_stages_at_once(start_worker, send, lock, until):
+def test_sigquit_is_both_stages_at_once(start_worker, send, lock, begun):
     worker = start_worker("--processes", "1", *ENDLESS).ready()
     lock(1)
     result = send("hold", 1)
-    until(lambda: result.state == "STARTED")
+    begun()
     worker.signal(signal.SIGQUIT)
     assert worker.ended() == 0
     assert (result.job().state, result.job().attempt) == ("queued", 0)
     assert "stopping at once: 1 jobs" in worker.log
 
 
-def test_sighup_stops_as_sigterm_does(worker, send, lock, until):
+def test_sighup_stops_as_sigterm_does(worker, send, lock, begun):
     held = lock(1)
     result = send("hold", 1)
-    until(lambda: result.state == "STARTED")
+    begun()
     worker.signal(signal.SIGHUP)
     worker.logged("stopping: no new claims")
     held.free()
@@ -274,12 +281,12 @@ def terminal(start_worker):
     ids=["ctrl-c", "ctrl-backslash"],
 )
 def test_keys_of_a_terminal_reach_the_worker_and_none_of_its_tasks(
-    terminal, send, lock, until, keys, said
+    terminal, send, lock, begun, keys, said
 ):
     worker, (person, _) = terminal
     held = lock(1)
     result = send("hold", 1)
-    until(lambda: result.state == "STARTED")
+    begun()
     os.write(person, keys)
     worker.logged(said)
     held.free()
@@ -289,11 +296,11 @@ def test_keys_of_a_terminal_reach_the_worker_and_none_of_its_tasks(
     assert job.crashes == 0
 
 
-def test_a_terminal_that_is_closed_stops_a_worker_with_grace(terminal, send, lock, until):
+def test_a_terminal_that_is_closed_stops_a_worker_with_grace(terminal, send, lock, begun):
     worker, ends = terminal
     held = lock(1)
     result = send("hold", 1)
-    until(lambda: result.state == "STARTED")
+    begun()
     for end in (ends.pop(), ends.pop()):
         os.close(end)
     worker.logged("stopping: no new claims")
@@ -303,11 +310,11 @@ def test_a_terminal_that_is_closed_stops_a_worker_with_grace(terminal, send, loc
 
 
 def test_a_worker_ends_on_a_second_signal_although_the_database_is_away(
-    worker, send, lock, until, server, database
+    worker, send, lock, begun, server, database
 ):
     lock(1)
-    result = send("hold", 1)
-    until(lambda: result.state == "STARTED")
+    send("hold", 1)
+    begun()
     with outage(server, database):
         worker.logged("no connection to PostgreSQL")
         worker.signal(signal.SIGTERM)
