@@ -51,7 +51,7 @@ def hide_password(dsn: str) -> str:
     'host=db password=*** user=shop'
     """
     # Rather too much is hidden than too little: of what libpq refuses, too, it is a password.
-    if "://" in dsn:
+    if re.match(r"[\w+.-]+://", dsn):
         dsn = re.sub(r"(?s)(://[^:/@?]*):.*@", r"\1:***@", dsn)
         return re.sub(r"(password=)[^&]*", r"\1***", dsn)
     return re.sub(_KEYWORD_FORM, r"\1***", dsn)

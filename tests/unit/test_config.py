@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
@@ -61,6 +61,7 @@ def test_sqlalchemys_urls_are_understood(scheme, driver):
 
 
 @given(st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1))
+@example("://:@")
 def test_no_password_shows_in_a_keyword_string_or_url(password):
     dsn = make_conninfo(user="shop", password=password, host="db")
     assert hide_password(dsn) == "user=shop password=*** host=db"
