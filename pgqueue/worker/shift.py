@@ -117,8 +117,7 @@ class Shift:
     async def _follow(self, number: int, before: Child, delay: float) -> None:
         await asyncio.sleep(delay)
         child = await self._start(number)
-        if child is not None:
-            self._numbers[child] = number
-            self.children.append(child)
-            if before in self.children:
-                child.predecessor = before
+        self._numbers[child] = number
+        self.children.append(child)
+        if before in self.children:
+            child.predecessor = before

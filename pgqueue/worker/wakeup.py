@@ -27,6 +27,7 @@ from pgqueue.database import WHO, AsyncConnection, connection_string, is_lent
 from pgqueue.query import Query
 from pgqueue.transports.psycopg import aexecute
 from pgqueue.worker import board
+from pgqueue.worker.control import CONNECTING
 from pgqueue.worker.hangup import answered_within
 
 log = logging.getLogger("pgqueue.worker")
@@ -38,7 +39,6 @@ TURNS = 3
 #: A server that has not answered on this connection after so many seconds has lost it. The pump
 #: waits as long, to lie down or to get up: no longer than a poll.
 ANSWER = 2.0
-CONNECTING = 5
 #: A connection that says nothing may be dead: so often it is asked for a sign of life.
 CHECK = 10.0
 #: So many connections of the server are left to those who cannot do without one. Where there are

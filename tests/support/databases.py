@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import count
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from pgqueue.migrate import migrate
@@ -52,3 +53,18 @@ class Databases:
         return DatabaseJanitor(
             user=server.user, host=server.host, port=server.port, dbname=name, **options
         )
+
+
+@contextmanager
+def outage(server: Server, database: str) -> Iterator[None]:
+    """Nobody is let into the database, and who is there has to leave."""
+    name = conninfo_to_dict(database)["dbname"]
+    with psycopg.connect(server.direct_dsn(), autocommit=True) as admin:
+        admin.execute(f"alter database {name} allow_connections false")
+        admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
+        )
+        try:
+            yield
+        finally:
+            admin.execute(f"alter database {name} allow_connections true")

@@ -8,13 +8,13 @@ import os
 import re
 import signal
 import socket
-from contextlib import contextmanager
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from pgqueue import migrate
+from support.databases import outage
 from support.workers import PATIENCE
 
 #: A second counts as ten.
@@ -90,21 +90,6 @@ def start(start_worker):
         return worker, Probe(worker)
 
     return start
-
-
-@contextmanager
-def outage(server, database):
-    """Nobody is let into the database, and who is there has to leave."""
-    name = conninfo_to_dict(database)["dbname"]
-    with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        admin.execute(f"alter database {name} allow_connections false")
-        admin.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
-        )
-        try:
-            yield
-        finally:
-            admin.execute(f"alter database {name} allow_connections true")
 
 
 def test_a_worker_at_work_is_live_and_ready_and_says_no_more_than_states(start, until):

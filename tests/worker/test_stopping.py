@@ -7,13 +7,11 @@ import pty
 import signal
 import socket
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
+from support.databases import outage
 from support.workers import Worker, process_exists
 
 WAIT = 30
@@ -178,21 +176,6 @@ def test_outcomes_are_kept_for_the_grace_while_the_database_is_away(
         worker.logged("no connection to PostgreSQL", times=2)  # which is said every two seconds
     assert worker.ended() == 0
     assert (result.state, result.job().claim) == ("SUCCESS", 1)
-
-
-@contextmanager
-def outage(server, database):
-    """Nobody is let into the database, and who is there has to leave."""
-    name = conninfo_to_dict(database)["dbname"]
-    with psycopg.connect(server.direct_dsn(), autocommit=True) as admin:
-        admin.execute(f"alter database {name} allow_connections false")
-        admin.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
-        )
-        try:
-            yield
-        finally:
-            admin.execute(f"alter database {name} allow_connections true")
 
 
 def children(worker):
