@@ -2,8 +2,14 @@
 
 from pgqueue.app import PgQueue
 from pgqueue.bulk import Enqueued
+from pgqueue.canvas.kinds import chain, chord, group
+from pgqueue.canvas.repeated import chunks, xmap, xstarmap
+from pgqueue.canvas.results import GroupResult, ResultSet
+from pgqueue.canvas.signature import Signature, maybe_signature, signature
 from pgqueue.errors import (
+    ChordError,
     ConfigurationError,
+    Ignore,
     InvalidCall,
     InvalidOption,
     InvalidPayload,
@@ -23,15 +29,17 @@ from pgqueue.errors import (
     UsageError,
 )
 from pgqueue.result import AsyncResult
-from pgqueue.signature import Signature
 from pgqueue.task import Task
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncResult",
+    "ChordError",
     "ConfigurationError",
     "Enqueued",
+    "GroupResult",
+    "Ignore",
     "InvalidCall",
     "InvalidOption",
     "InvalidPayload",
@@ -39,6 +47,7 @@ __all__ = [
     "MaxRetriesExceededError",
     "PgQueue",
     "PgQueueError",
+    "ResultSet",
     "ResultTimeout",
     "Retry",
     "SchemaMismatch",
@@ -53,4 +62,12 @@ __all__ = [
     "UnknownTask",
     "UsageError",
     "__version__",
+    "chain",
+    "chord",
+    "chunks",
+    "group",
+    "maybe_signature",
+    "signature",
+    "xmap",
+    "xstarmap",
 ]

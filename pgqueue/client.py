@@ -13,6 +13,7 @@ from uuid import UUID
 from pgqueue import bulk, operations, transports
 from pgqueue.binding import Binding
 from pgqueue.bulk import Enqueued, ManyCall, Stream, jobs
+from pgqueue.canvas.signature import Signature
 from pgqueue.config import find_dsn
 from pgqueue.database import Pools
 from pgqueue.forks import FORKS
@@ -63,6 +64,9 @@ class Client:
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, which need not be registered in this process."""
+        if options.get("link") or options.get("link_error"):
+            signature: Signature[Any] = Signature(name, args, kwargs, app=self)
+            return signature.apply_async(connection=connection, **options)
         job = new_job(name, args, kwargs or {}, options)
         self.run(operations.enqueue(job), self.bound(connection))
         return AsyncResult(job.id, self)
@@ -77,6 +81,9 @@ class Client:
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, from a coroutine."""
+        if options.get("link") or options.get("link_error"):
+            signature: Signature[Any] = Signature(name, args, kwargs, app=self)
+            return await signature.aapply_async(connection=connection, **options)
         job = new_job(name, args, kwargs or {}, options)
         await self.arun(operations.enqueue(job), self.bound(connection))
         return AsyncResult(job.id, self)
@@ -206,12 +213,16 @@ class Client:
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends; what `AsyncResult.get` waits on."""
+        return self.outcomes([job])[0]
+
+    def outcomes(self, jobs: Sequence[str]) -> list[Future[Outcome]]:
+        """Return a future of how each of these jobs ends; what `GroupResult.get` waits on."""
         FORKS.notice()
         dsn = self.listen_dsn or self.dsn
         with self._lock:
             if self._waiter is None:
                 self._waiter = ResultWaiter(dsn, self.schema)
-            return self._waiter.outcome(job)
+            return self._waiter.outcomes(jobs)
 
     def close(self) -> None:
         """Close the pool for threads and stop waiting for results."""

@@ -11,10 +11,12 @@
     │   ├── UnknownTask               no task is registered under this name (also a LookupError)
     │   └── SchemaMismatch            the database's schema is missing, older or newer
     ├── TaskSignal                    a task speaks to the worker
-    │   └── Retry                     "run me again later"
+    │   ├── Retry                     "run me again later"
+    │   └── Ignore                    "I have ended by myself: note nothing"
     └── JobError                      what became of a job
         ├── TaskFailed                it raised, and its retries are used up
         │   ├── MaxRetriesExceededError
+    │   ├── ChordError                a task of a chord's header did not succeed
         │   └── TimeLimitExceeded     its process was killed, because it ran for too long
         ├── SoftTimeLimitExceeded     it runs for too long; raised in the task, which may end
         ├── TaskRevokedError          it was cancelled or expired
@@ -81,6 +83,10 @@ class Retry(TaskSignal):
         self.countdown = countdown
 
 
+class Ignore(TaskSignal):
+    """Raised by `self.replace(...)`: this run has ended, and what becomes of the job is settled."""
+
+
 class JobError(PgQueueError):
     """What became of a job."""
 
@@ -107,6 +113,13 @@ class MaxRetriesExceededError(TaskFailed):
 
     def __str__(self) -> str:
         return self.message
+
+
+class ChordError(TaskFailed):
+    """A task of a chord's header did not succeed, so the body did not run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ChordError", message)
 
 
 class TimeLimitExceeded(TaskFailed):

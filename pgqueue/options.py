@@ -26,7 +26,8 @@ class Options(TypedDict, total=False):
     after which it is cancelled instead of run. `task_id`: a UUID of your own. `headers`: a dict
     for your own use. `max_retries`: instead of the task's; None: for ever. `time_limit`,
     `soft_time_limit`: seconds, instead of the task's. `notify=False`: do not wake a sleeping worker
-    (for transactions that will be prepared).
+    (for transactions that will be prepared). `link`, `link_error`: signatures to be called when
+    the job has succeeded, and when it has failed; see `Signature.link`.
     """
 
     queue: str
@@ -40,6 +41,8 @@ class Options(TypedDict, total=False):
     time_limit: float | None
     soft_time_limit: float | None
     notify: bool
+    link: Any
+    link_error: Any
 
 
 class TaskOptions(TypedDict, total=False):
@@ -102,6 +105,12 @@ def new_job(
     if headers and RESERVED in headers:
         raise InvalidOption(f"headers={headers!r}: {RESERVED!r} is taken; use another key")
     headers = noted(headers, _limits(options))
+    for name in ("link", "link_error"):
+        if options.get(name):
+            raise InvalidOption(
+                f"{name}= makes a canvas of a call, which is sent by itself: use apply_async() or "
+                "send_task()"
+            )
     countdown, eta = options.get("countdown"), options.get("eta")
     if countdown is not None and eta is not None:
         raise InvalidOption("countdown= and eta= say the same thing: give one of them")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -11,6 +12,7 @@ from uuid import UUID
 from pgqueue import operations
 from pgqueue.codec import decode
 from pgqueue.errors import (
+    ChordError,
     InvalidPayload,
     ResultTimeout,
     TaskFailed,
@@ -18,6 +20,7 @@ from pgqueue.errors import (
     TimeLimitExceeded,
 )
 from pgqueue.identifiers import job_id
+from pgqueue.lineage import Lineage
 from pgqueue.query import Database
 from pgqueue.rows import JobRow, Outcome
 
@@ -40,6 +43,10 @@ class ResultSource(Database, Protocol):
         """Return a future of how a job ends."""
         ...
 
+    def outcomes(self, jobs: Sequence[str]) -> list[Future[Outcome]]:
+        """Return a future of how each of these jobs ends."""
+        ...
+
 
 def celery_state(job: JobRow | None) -> str:
     """Return Celery's name for the state of a job; PENDING for one that nobody knows."""
@@ -50,7 +57,7 @@ def celery_state(job: JobRow | None) -> str:
     return _FINISHED.get(job.state, STARTED if job.state == "running" else PENDING)
 
 
-class AsyncResult(Generic[R]):
+class AsyncResult(Lineage, Generic[R]):
     """A job's handle; make one from an id with `app.AsyncResult(id)`.
 
     Every question is asked of the database anew. The async twins take the prefix `a`.
@@ -58,7 +65,7 @@ class AsyncResult(Generic[R]):
 
     def __init__(self, id: UUID | str, database: ResultSource) -> None:  # noqa: A002 (Celery's name)
         self.id = str(job_id(id))
-        self._database = database
+        self._database: ResultSource = database
 
     def __repr__(self) -> str:
         return f"<AsyncResult {self.id}>"
@@ -210,12 +217,24 @@ def _decoded(id_: str, result: str) -> Any:
         raise InvalidPayload(f"the result of job {id_}: {error}") from None
 
 
+def value_of(outcome: Outcome, *, propagate: bool = True) -> Any:
+    """Return a job's result; raise what became of it, or return that if not `propagate`."""
+    try:
+        return _value(outcome)
+    except (TaskFailed, TaskRevokedError) as error:
+        if propagate:
+            raise
+        return error
+
+
 def _value(outcome: Outcome) -> Any:
     if outcome.state == "succeeded":
         return None if outcome.result is None else _decoded(outcome.id, outcome.result)
     if outcome.state == "cancelled":
         raise TaskRevokedError(f"job {outcome.id}: {outcome.error or 'cancelled'}")
     kind, _, message = (outcome.error or "").partition(": ")
+    if kind == ChordError.__name__:
+        raise ChordError(message)
     if kind == TimeLimitExceeded.__name__:
         raise TimeLimitExceeded(message)
     raise TaskFailed(kind, message, outcome.traceback)

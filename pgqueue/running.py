@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from pgqueue import operations
+from pgqueue.canvas.replacing import replacement
+from pgqueue.canvas.signature import Signature
 from pgqueue.codec import encode
-from pgqueue.errors import MaxRetriesExceededError, Retry, StaleClaim, UsageError
+from pgqueue.errors import Ignore, MaxRetriesExceededError, Retry, StaleClaim, UsageError
 from pgqueue.options import checked_moment, checked_seconds
 from pgqueue.query import Query
 from pgqueue.request import Request, current
@@ -60,6 +62,37 @@ class Running:
         if countdown is not None:
             delay = checked_seconds("countdown", countdown)
         raise Retry(exc=exc, countdown=max(0.0, delay)) from exc
+
+    def replace(self, signature: Signature[Any]) -> NoReturn:
+        """End this run and have a task, chain, group or chord take its place.
+
+        The job waits, and then becomes what they come to: its result is theirs, a group's the list
+        of its results. What follows the job follows after them, callbacks and the chord that it is
+        in, too; if they fail, it fails. Use as `raise self.replace(…)` or `return self.replace(…)`.
+        Raises `StaleClaim` if another worker has taken the job over meanwhile.
+        """
+        request = self.request
+        jobs, edges, parents = replacement(request, signature, self.database)
+        with self.database.transaction() as connection:
+            waits = operations.replace(request.id, request.claim, parents)
+            self._replaced(request, self.database.run(waits, connection))
+            self.database.run(operations.enqueue_canvas(jobs, edges), connection)
+        request.finished = True
+        raise Ignore(f"{self.name}[{request.id}] is replaced by {signature!r}")
+
+    async def areplace(self, signature: Signature[Any]) -> NoReturn:
+        """End this run like `replace`, from a coroutine."""
+        request = self.request
+        jobs, edges, parents = replacement(request, signature, self.database)
+        async with self.database.atransaction() as connection:
+            waits = operations.replace(request.id, request.claim, parents)
+            self._replaced(request, await self.database.arun(waits, connection))
+            await self.database.arun(operations.enqueue_canvas(jobs, edges), connection)
+        request.finished = True
+        raise Ignore(f"{self.name}[{request.id}] is replaced by {signature!r}")
+
+    def _replaced(self, request: Request, is_ours: bool) -> None:
+        self._accept(request, {request.id} if is_ours else set())
 
     def set_result(self, value: Any) -> None:
         """Set the result that `self.transaction()` stores when it finishes the job."""

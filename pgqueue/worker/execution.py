@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from pgqueue.canvas.receiving import received
 from pgqueue.codec import decode, encode
 from pgqueue.describe import describe_exception
-from pgqueue.errors import Retry, StaleClaim
+from pgqueue.errors import Ignore, Retry, StaleClaim
 from pgqueue.limits import NO_LIMITS, RESERVED, Limits, read_notes
 from pgqueue.options import checked_seconds
 from pgqueue.request import Request, current
@@ -59,15 +60,15 @@ class Run:
         try:
             if self._expired():
                 return self._ended(frames.CANCELLED, "expired")
-            task, request = self._begin()
+            call, request = self._begin()
             token = current.set(request)
             try:
                 if request.soft_time_limit is None:
-                    value = task(*request.args, **request.kwargs)
+                    value = call(*request.args, **request.kwargs)
                 else:
                     with Alarm(request.soft_time_limit):
-                        value = task(*request.args, **request.kwargs)
-                return self._succeeded(task, request, value)
+                        value = call(*request.args, **request.kwargs)
+                return self._succeeded(request, value)
             finally:
                 current.reset(token)
         except BaseException as error:  # noqa: BLE001 (whatever a task raises is its outcome)
@@ -78,19 +79,19 @@ class Run:
         try:
             if self._expired():
                 return self._ended(frames.CANCELLED, "expired")
-            task, request = self._begin()
+            call, request = self._begin()
             current.set(request)  # every job is a task of the loop, with a context of its own
-            coroutine = task(*request.args, **request.kwargs)
+            coroutine = call(*request.args, **request.kwargs)
             if request.soft_time_limit is not None:
                 coroutine = until(request.soft_time_limit, coroutine)
-            return self._succeeded(task, request, await coroutine)
+            return self._succeeded(request, await coroutine)
         except BaseException as error:  # noqa: BLE001 (the same)
             return self._raised(error)
 
     def _expired(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
-    def _begin(self) -> tuple[Task[Any, Any], Request]:
+    def _begin(self) -> tuple[Callable[..., Any], Request]:
         id_, claim, attempt, max_attempts, _, queue, priority, name, args, kwargs, headers = (
             self._record
         )
@@ -108,22 +109,26 @@ class Run:
             priority=int(priority),
         )
         limits = self.task.limits
+        call: Callable[..., Any] = self.task
         if headers:
             request.headers = decode(headers)
             if isinstance(request.headers, dict):  # SQL by hand can write others
-                limits = read_notes(request.headers.pop(RESERVED, None)).limits.over(limits)
+                note = request.headers.pop(RESERVED, None)
+                limits = read_notes(note).limits.over(limits)
+                if note:
+                    call = received(self.task, request, note)
         if limits is not NO_LIMITS or self._limits is not NO_LIMITS:
             request.time_limit, request.soft_time_limit = limits.over(self._limits)
         self._request = request
-        return self.task, request
+        return call, request
 
-    def _succeeded(self, task: Task[Any, Any], request: Request, value: Any) -> str:
+    def _succeeded(self, request: Request, value: Any) -> str:
         if request.finished:
             if value is not None and request.result is None:
                 log.warning(
                     "%s[%s]: the returned value is not stored, because self.transaction() had "
                     "finished the job; call self.set_result(value) inside its block",
-                    task.name,
+                    request.task,
                     request.id,
                 )
             return self._ended(frames.DONE)
@@ -134,6 +139,8 @@ class Run:
     def _raised(self, error: BaseException) -> str:
         request = self._request
         if request is not None and request.finished and not _is(error, StaleClaim):
+            if _is(error, Ignore):
+                return self._ended(frames.DONE)
             log.error(
                 "%s[%s] raised after self.transaction() had finished the job; it stays succeeded",
                 request.task,
