@@ -26,9 +26,10 @@ HOUSE = """
     loading pgqueue
     app
     client
-    canvas schedules bulk task running signature result options waiting
+    canvas schedules bulk hooks task running signature result options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
+    publishing log
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
 """

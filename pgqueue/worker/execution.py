@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from pgqueue import hooks
 from pgqueue.codec import decode, encode
 from pgqueue.describe import describe_exception
 from pgqueue.errors import Retry, StaleClaim
@@ -15,6 +16,7 @@ from pgqueue.options import checked_seconds
 from pgqueue.request import Request, current
 from pgqueue.retry import automatic_delay, may_retry, retries_itself
 from pgqueue.rows import FOREVER
+from pgqueue.signals import task_revoked
 from pgqueue.task import Task
 from pgqueue.worker import frames
 from pgqueue.worker.alarms import Alarm, until
@@ -58,37 +60,61 @@ class Run:
         """Run a sync task in this thread; return the record of how it ended."""
         try:
             if self._expired():
+                hooks.act(self._revoked(), self._request)
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
-            token = current.set(request)
+            token, began = current.set(request), time.monotonic()
             try:
+                if calls := hooks.begun(task, request):
+                    hooks.act(calls, request)
                 if request.soft_time_limit is None:
                     value = task(*request.args, **request.kwargs)
                 else:
                     with Alarm(request.soft_time_limit):
                         value = task(*request.args, **request.kwargs)
-                return self._succeeded(task, request, value)
             finally:
                 current.reset(token)
+            record = self._succeeded(task, request, value)
+            calls = hooks.succeeded(task, request, value, began)
         except BaseException as error:  # noqa: BLE001 (whatever a task raises is its outcome)
-            return self._raised(error)
+            record, calls = self._raised(error)
+        if calls:
+            hooks.act(calls, self._request)
+        return record
 
     async def arun(self) -> str:
         """Run an async task on this loop; return the record of how it ended."""
         try:
             if self._expired():
+                await hooks.aact(self._revoked(), self._request)
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
+            began = time.monotonic()
             current.set(request)  # every job is a task of the loop, with a context of its own
+            if calls := hooks.begun(task, request):
+                await hooks.aact(calls, request)
             coroutine = task(*request.args, **request.kwargs)
             if request.soft_time_limit is not None:
                 coroutine = until(request.soft_time_limit, coroutine)
-            return self._succeeded(task, request, await coroutine)
+            value = await coroutine
+            record = self._succeeded(task, request, value)
+            calls = hooks.succeeded(task, request, value, began)
         except BaseException as error:  # noqa: BLE001 (the same)
-            return self._raised(error)
+            record, calls = self._raised(error)
+        if calls:
+            await hooks.aact(calls, self._request)
+        return record
 
     def _expired(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def _revoked(self) -> hooks.Calls:
+        if not task_revoked.receivers or self.task is None:
+            return hooks.NOTHING
+        try:
+            return hooks.revoked(*self._begin(), expired=True)
+        except Exception as error:  # noqa: BLE001 (it cannot be read, and need not be)
+            return hooks.unreadable(self.task, self._record[0], error)
 
     def _begin(self) -> tuple[Task[Any, Any], Request]:
         id_, claim, attempt, max_attempts, _, queue, priority, name, args, kwargs, headers = (
@@ -131,28 +157,37 @@ class Run:
             return self._ended(frames.SUCCEEDED, request.result or "")
         return self._ended(frames.SUCCEEDED, encode(value, at="result"))
 
-    def _raised(self, error: BaseException) -> str:
-        request = self._request
-        if request is not None and request.finished and not _is(error, StaleClaim):
+    def _raised(self, error: BaseException) -> tuple[str, hooks.Calls]:
+        request, task = self._request, self.task
+        if task is None or request is None:
+            described = map(frames.plain, describe_exception(error))
+            return self._ended(frames.FAILED, *described), self._unbegun(error)
+        if request.finished and not _is(error, StaleClaim):
             log.error(
                 "%s[%s] raised after self.transaction() had finished the job; it stays succeeded",
                 request.task,
                 request.id,
                 exc_info=error,
             )
-            return self._ended(frames.DONE)
+            return self._ended(frames.DONE), hooks.set_aside(task, request, "SUCCESS", error)
         delay, cause = None, error
-        if request is not None and self.task is not None:
-            try:
-                delay, cause = _judged(self.task, request, error)
-            except BaseException as worse:  # noqa: BLE001 (so it made a retry that cannot be)
-                cause = worse
+        try:
+            delay, cause = _judged(task, request, error)
+        except BaseException as worse:  # noqa: BLE001 (so it made a retry that cannot be)
+            cause = worse
         described = map(frames.plain, describe_exception(cause))
         if delay is not None:
-            return self._ended(frames.RETRIED, str(delay), *described)
+            calls = hooks.retried(task, request, error, delay)
+            return self._ended(frames.RETRIED, str(delay), *described), calls
         # What was raised as stale is put to the fence, which knows: nobody else may run this job.
         code = frames.STALE if _is(error, StaleClaim) else frames.FAILED
-        return self._ended(code, *described)
+        return self._ended(code, *described), hooks.failed(task, request, cause)
+
+    def _unbegun(self, error: BaseException) -> hooks.Calls:
+        id_, name = self._record[0], self._record[7]
+        if self.task is None:
+            return hooks.unknown(name, id_, error)
+        return hooks.unreadable(self.task, id_, error)
 
     def _ended(self, code: str, *fields: str) -> str:
         return frames.outcome_record(code, self._record[0], self._record[1], *fields)
