@@ -7,21 +7,18 @@ they get the request, and in what they do with the end.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
+from pgqueue import hooks
 from pgqueue.codec import encode
 from pgqueue.describe import describe_exception, one_line, shortened
 from pgqueue.errors import Ignore, Reject, Retry, StaleClaim, TaskFailed, task_failed
 from pgqueue.options import checked_seconds
 from pgqueue.request import Request, current
-from pgqueue.retry import (
-    RetryPolicy,
-    automatic_delay,
-    may_retry,
-    most_retries,
-    retries_itself,
-)
+from pgqueue.retry import automatic_delay, may_retry, most_retries, retries_itself
+from pgqueue.task import Task
 
 log = logging.getLogger("pgqueue.task")
 
@@ -62,20 +59,6 @@ class Ended(NamedTuple):
         return describe_exception(self.error)
 
 
-class Subject(Protocol):
-    """What an attempt needs to know of a task."""
-
-    @property
-    def name(self) -> str:
-        """The name that it is registered under."""
-        ...
-
-    @property
-    def policy(self) -> RetryPolicy:
-        """How its failed attempts are followed up."""
-        ...
-
-
 def ignores_result(task: object) -> bool:
     """Return whether a task declares that its results are not kept."""
     return bool(getattr(task, "ignore_result", False))
@@ -86,29 +69,69 @@ def expected_errors(task: object) -> tuple[type[BaseException], ...]:
     return tuple(getattr(task, "throws", ()))
 
 
-def make(task: Subject, request: Request, call: Callable[..., Any]) -> Ended:
-    """Call a sync task; return how that ended."""
-    token = current.set(request)
+def make(task: Task[Any, Any], request: Request, call: Callable[..., Any]) -> Ended:
+    """Call a sync task, with what its application has do around it; return how that ended."""
+    token, began = current.set(request), time.monotonic()
     try:
-        return returned(task, request, call(*request.args, **request.kwargs))
+        if calls := hooks.begun(task, request):
+            hooks.act(calls, request)
+        value = call(*request.args, **request.kwargs)
+        ended = returned(task, request, value)
+        calls = _told_of_value(task, request, ended, value, began)
     except BaseException as error:  # noqa: BLE001 (whatever a task raises is its outcome)
-        return raised(task, request, error)
+        ended = raised(task, request, error)
+        calls = _told_of_error(task, request, ended, error)
     finally:
         current.reset(token)
+    if calls:
+        hooks.act(calls, request)
+    return ended
 
 
-async def amake(task: Subject, request: Request, call: Callable[..., Awaitable[Any]]) -> Ended:
+async def amake(
+    task: Task[Any, Any], request: Request, call: Callable[..., Awaitable[Any]]
+) -> Ended:
     """Call an async task on this loop; return how that ended."""
-    token = current.set(request)
+    token, began = current.set(request), time.monotonic()
     try:
-        return returned(task, request, await call(*request.args, **request.kwargs))
+        if calls := hooks.begun(task, request):
+            await hooks.aact(calls, request)
+        value = await call(*request.args, **request.kwargs)
+        ended = returned(task, request, value)
+        calls = _told_of_value(task, request, ended, value, began)
     except BaseException as error:  # noqa: BLE001 (the same)
-        return raised(task, request, error)
+        ended = raised(task, request, error)
+        calls = _told_of_error(task, request, ended, error)
     finally:
         current.reset(token)
+    if calls:
+        await hooks.aact(calls, request)
+    return ended
 
 
-def returned(task: Subject, request: Request, value: Any) -> Ended:
+def _told_of_value(
+    task: Task[Any, Any], request: Request, ended: Ended, value: Any, began: float
+) -> hooks.Calls:
+    if ended.retry is not None:
+        return hooks.retried(task, request, ended.retry, ended.retry.countdown)
+    return hooks.succeeded(task, request, value, began)
+
+
+def _told_of_error(
+    task: Task[Any, Any], request: Request, ended: Ended, error: BaseException
+) -> hooks.Calls:
+    if ended.retry is not None:
+        return hooks.retried(task, request, ended.retry, ended.retry.countdown)
+    if ended.how == DONE:
+        return hooks.set_aside(task, request, "SUCCESS", error)
+    if is_(error, Reject):
+        return hooks.set_aside(task, request, "REJECTED", error)
+    if is_(error, Ignore):
+        return hooks.set_aside(task, request, "IGNORED", error)
+    return hooks.failed(task, request, ended.error or error)
+
+
+def returned(task: Task[Any, Any], request: Request, value: Any) -> Ended:
     """Return what it means that a task has returned; raises `InvalidPayload`."""
     if request.finished:
         if value is not None and request.result is None:
@@ -128,7 +151,7 @@ def returned(task: Subject, request: Request, value: Any) -> Ended:
     return Ended(SUCCEEDED, encode(value, at="result"))
 
 
-def raised(task: Subject, request: Request, error: BaseException) -> Ended:
+def raised(task: Task[Any, Any], request: Request, error: BaseException) -> Ended:
     """Return what it means that a task has raised; never raises."""
     if request.finished and not is_(error, StaleClaim):
         if not is_(error, Ignore):
@@ -145,7 +168,9 @@ def raised(task: Subject, request: Request, error: BaseException) -> Ended:
         return Ended(FAILED, error=worse)
 
 
-def _judged(task: Subject, request: Request, error: BaseException) -> Ended:
+def _judged(  # noqa: PLR0911 (a list of what a task can say)
+    task: Task[Any, Any], request: Request, error: BaseException
+) -> Ended:
     if isinstance(error, Retry) and is_(error, Retry):
         return _again(error, error)
     if request.asked is not None:

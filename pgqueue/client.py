@@ -17,6 +17,7 @@ from pgqueue.config import find_dsn
 from pgqueue.database import Pools
 from pgqueue.forks import FORKS
 from pgqueue.options import Options, new_job
+from pgqueue.publishing import aannounce, announce, apublished, published
 from pgqueue.query import Query
 from pgqueue.result import AsyncResult
 from pgqueue.rows import Outcome
@@ -63,8 +64,9 @@ class Client:
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, which need not be registered in this process."""
-        job = new_job(name, args, kwargs or {}, options)
+        job = announce(new_job(name, args, kwargs or {}, options))
         self.run(operations.enqueue(job), self.bound(connection))
+        published(job)
         return AsyncResult(job.id, self)
 
     async def asend_task(
@@ -77,8 +79,9 @@ class Client:
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, from a coroutine."""
-        job = new_job(name, args, kwargs or {}, options)
+        job = await aannounce(new_job(name, args, kwargs or {}, options))
         await self.arun(operations.enqueue(job), self.bound(connection))
+        await apublished(job)
         return AsyncResult(job.id, self)
 
     def enqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
@@ -106,6 +109,7 @@ class Client:
             pass
         elif stream.is_small:
             self.run(stream.at_once(), connection)
+            stream.tell()
         elif connection is None:
             with self.pools.transaction() as own:
                 bulk.send(stream, own, self.schema, own=True)
@@ -124,6 +128,7 @@ class Client:
             pass
         elif stream.is_small:
             await self.arun(stream.at_once(), connection)
+            stream.tell()
         elif block is None:
             async with self.pools.atransaction() as own:
                 await bulk.asend(stream, own, self.schema, own=True)

@@ -109,7 +109,7 @@ class Reject(TaskSignal):
     counted; another worker, or this one, takes it at once.
     """
 
-    def __init__(self, reason: object = None, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 (Celery's form)
+    def __init__(self, reason: object = None, requeue: bool = False) -> None:
         super().__init__("" if reason is None else str(reason))
         self.reason = reason
         self.requeue = requeue
@@ -153,8 +153,7 @@ def task_failed(type: str, message: str, traceback: str | None = None) -> TaskFa
     >>> task_failed("shop.errors.Declined", "no money")
     TaskFailed('shop.errors.Declined: no money')
     """
-    kind = _RAISED_AS.get(type)
-    return (TaskFailed if kind is None else _both(kind))(type, message, traceback)
+    return (_both(type) if type in _RAISED_AS else TaskFailed)(type, message, traceback)
 
 
 class MaxRetriesExceededError(TaskFailed):
@@ -199,7 +198,7 @@ class StaleClaim(JobError):  # noqa: N818 (a state of the claim)
 
 #: Exceptions that a failure may be raised as, by the names that are stored. Left out is what Python
 #: itself takes for something else when it is raised, and what is made from other than a text.
-_RAISED_AS: dict[str, type[BaseException]] = {
+_RAISED_AS: dict[str, type[Exception]] = {
     name: kind
     for name, kind in vars(builtins).items()
     if isinstance(kind, type)
@@ -213,7 +212,8 @@ _RAISED_AS: dict[str, type[BaseException]] = {
 
 
 @cache
-def _both(kind: type[BaseException]) -> type[TaskFailed]:
+def _both(name: str) -> type[TaskFailed]:
+    kind = _RAISED_AS[name]
     members = {
         "__module__": __name__,
         "__doc__": TaskFailed.__doc__,

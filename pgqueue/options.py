@@ -182,7 +182,7 @@ def zone_of(database: object) -> tzinfo:
 
 
 def _notes(options: Mapping[str, Any]) -> dict[str, Any]:
-    notes = {}
+    notes: dict[str, Any] = {}
     if options.get("ignore_result") is not None:
         notes["ignore_result"] = bool(options["ignore_result"])
     if options.get("shadow") is not None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from pgqueue.errors import Retry
 
+
 @dataclass(slots=True)
 class Request:
     """One run of a job, with Celery's names where Celery has one.
@@ -85,22 +86,22 @@ class Request:
         }
 
     @property
-    def group(self) -> str | None:
+    def group(self) -> Any:
         """The id of the group that the job belongs to."""
         return self._note("group")
 
     @property
-    def group_index(self) -> int | None:
+    def group_index(self) -> Any:
         """The job's place in its group, from 0 on."""
         return self._note("group_index")
 
     @property
-    def chord(self) -> str | None:
+    def chord(self) -> Any:
         """The id of the job that waits for this one and the others of its group."""
         return self._note("chord")
 
     @property
-    def shadow(self) -> str | None:
+    def shadow(self) -> Any:
         """The name that the call gave for people to read."""
         return self._note("shadow")
 

@@ -24,7 +24,6 @@ from pgqueue.result import ResultSource
 from pgqueue.retry import RetryPolicy, may_retry
 from pgqueue.rows import Finished
 
-
 #: What `update_state` may say that is no progress.
 ENDS = ("SUCCESS", "FAILURE", "REVOKED")
 
@@ -47,7 +46,7 @@ class Running:
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         exc: BaseException | None = None,
-        throw: bool = True,  # noqa: FBT001, FBT002 (Celery's form)
+        throw: bool = True,
         eta: datetime | None = None,
         countdown: float | None = None,
         max_retries: int | None = None,
@@ -74,7 +73,7 @@ class Running:
             raise MaxRetriesExceededError(
                 f"{self.name}[{request.id}] was tried {request.attempt} times",
                 task_args=request.args if args is None else args,
-                task_kwargs=request.kwargs if kwargs is None else kwargs,
+                task_kwargs=request.kwargs if kwargs is None else dict(kwargs),
             )
         if eta is not None:
             moment = checked_moment("eta", eta, zone_of(self.database))
@@ -88,9 +87,7 @@ class Running:
             "" if queue is None else checked_name("queue", queue),
             "" if priority is None else str(checked_priority(priority)),
         )
-        retry = Retry(
-            exc=exc, countdown=max(0.0, delay), changes=changes if any(changes) else None
-        )
+        retry = Retry(exc=exc, countdown=max(0.0, delay), changes=changes if any(changes) else None)
         if not throw:
             request.asked = retry
             return retry
@@ -138,7 +135,7 @@ class Running:
             return None
         return operations.progress(request.id, request.claim, note)
 
-    def _accept_progress(self, written: bool) -> None:  # noqa: FBT001 (what the query returns)
+    def _accept_progress(self, written: bool) -> None:
         request = self.request
         if not written:
             raise StaleClaim(

@@ -32,6 +32,7 @@ from pgqueue.options import (
     max_attempts,
     new_job,
 )
+from pgqueue.publishing import aannounce, announce, apublished, published
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.retry import RetryPolicy
 from pgqueue.rows import NewJob
@@ -178,8 +179,9 @@ class Task(Running, Generic[P, R]):
         options: Mapping[str, Any],
         connection: Any,
     ) -> AsyncResult[R]:
-        job = self.job(args, kwargs, options)
+        job = announce(self.job(args, kwargs, options))
         self.database.run(operations.enqueue(job), self.database.bound(connection))
+        published(job)
         return AsyncResult(job.id, self.database)
 
     async def _asend(
@@ -189,8 +191,9 @@ class Task(Running, Generic[P, R]):
         options: Mapping[str, Any],
         connection: Any,
     ) -> AsyncResult[R]:
-        job = self.job(args, kwargs, options)
+        job = await aannounce(self.job(args, kwargs, options))
         await self.database.arun(operations.enqueue(job), self.database.bound(connection))
+        await apublished(job)
         return AsyncResult(job.id, self.database)
 
 

@@ -26,9 +26,11 @@ HOUSE = """
     loading pgqueue
     app
     client
-    canvas schedules bulk task eager running attempt signature result options waiting
+    canvas schedules bulk eager attempt hooks task
+    running signature eager_result result options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
+    publishing log
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
 """

@@ -7,12 +7,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pgqueue import attempt
+from pgqueue import attempt, hooks
 from pgqueue.attempt import Ended
 from pgqueue.codec import decode
 from pgqueue.limits import NO_LIMITS, RESERVED, Limits, read_notes
 from pgqueue.request import Request
+from pgqueue.retry import MAX_DELAY
 from pgqueue.rows import FOREVER
+from pgqueue.signals import task_revoked
 from pgqueue.task import Task
 from pgqueue.worker import frames
 from pgqueue.worker.alarms import Alarm, until
@@ -62,20 +64,26 @@ class Run:
         """Run a sync task in this thread; return the record of how it ended."""
         try:
             if self._expired():
+                hooks.act(self._revoked())
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
         except BaseException as error:  # noqa: BLE001 (what cannot be begun has failed)
+            hooks.act(self._unbegun(error))
             return self._noted(Ended(attempt.FAILED, error=error))
         soft = request.soft_time_limit
-        return self._noted(attempt.make(task, request, task if soft is None else _alarmed(task, soft)))
+        return self._noted(
+            attempt.make(task, request, task if soft is None else _alarmed(task, soft))
+        )
 
     async def arun(self) -> str:
         """Run an async task on this loop; return the record of how it ended."""
         try:
             if self._expired():
+                await hooks.aact(self._revoked())
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
         except BaseException as error:  # noqa: BLE001 (the same)
+            await hooks.aact(self._unbegun(error))
             return self._noted(Ended(attempt.FAILED, error=error))
         soft = request.soft_time_limit
         call = task if soft is None else _alarmed_coroutine(task, soft)
@@ -84,8 +92,22 @@ class Run:
     def _expired(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
+    def _revoked(self) -> hooks.Calls:
+        if not task_revoked.receivers or self.task is None:
+            return hooks.NOTHING
+        try:
+            return hooks.revoked(*self._begin(), expired=True)
+        except Exception as error:  # noqa: BLE001 (it cannot be read, and need not be)
+            return hooks.unreadable(self.task, self._record[0], error)
+
+    def _unbegun(self, error: BaseException) -> hooks.Calls:
+        id_, name = self._record[0], self._record[7]
+        if self.task is None:
+            return hooks.unknown(name, id_, error)
+        return hooks.unreadable(self.task, id_, error)
+
     def _begin(self) -> tuple[Task[Any, Any], Request]:
-        id_, claim, number, max_attempts, expires_in, queue, priority, name, args, kwargs, headers = (
+        id_, claim, number, max_attempts, _, queue, priority, name, args, kwargs, headers = (
             self._record[:11]
         )
         task = self.task
@@ -108,8 +130,9 @@ class Run:
             parent_id, root_id, linked = self._record[11:14]
             request.parent_id, request.linked = parent_id or None, bool(linked)
             request.root_id = root_id or id_
-        if expires_in:
-            request.expires = datetime.now(UTC) + timedelta(seconds=float(expires_in))
+        if self.deadline is not None and self.deadline < MAX_DELAY:
+            left = timedelta(seconds=self.deadline - time.monotonic())
+            request.expires = datetime.now(UTC) + left
         limits = task.limits
         if headers:
             request.headers = decode(headers)

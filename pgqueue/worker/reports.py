@@ -13,6 +13,10 @@ from pgqueue.worker import frames
 from pgqueue.worker.duties import MAX_CRASHES
 
 
+#: Of these, the fence refuses what is stale indeed.
+_FAILURES = (frames.FAILED, frames.EXPECTED, frames.STALE)
+
+
 @dataclass(slots=True)
 class Batch:
     """Outcomes that are to be written down together, in one transaction."""
@@ -41,7 +45,11 @@ class Batch:
         number = int(claim)
         if code == frames.SUCCEEDED:
             self.finished.append(Finished(id_, number, "succeeded", result=fields[0] or None))
-        elif code in (frames.FAILED, frames.EXPECTED, frames.STALE):  # the fence refuses what is stale indeed
+        elif code in (
+            frames.FAILED,
+            frames.EXPECTED,
+            frames.STALE,
+        ):  # the fence refuses what is stale indeed
             self.finished.append(Finished(id_, number, "failed", None, fields[0], fields[1]))
         elif code == frames.RETRIED:
             seconds, error, traceback, *changes = fields
