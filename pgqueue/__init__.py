@@ -2,14 +2,18 @@
 
 from pgqueue.app import PgQueue
 from pgqueue.bulk import Enqueued
+from pgqueue.eager_result import EagerResult
 from pgqueue.errors import (
     ConfigurationError,
+    Ignore,
     InvalidCall,
     InvalidOption,
     InvalidPayload,
+    InvalidWait,
     JobError,
     MaxRetriesExceededError,
     PgQueueError,
+    Reject,
     ResultTimeout,
     Retry,
     SchemaMismatch,
@@ -22,7 +26,7 @@ from pgqueue.errors import (
     UnknownTask,
     UsageError,
 )
-from pgqueue.result import AsyncResult
+from pgqueue.result import AsyncResult, allow_join_result
 from pgqueue.signature import Signature
 from pgqueue.task import Task
 
@@ -31,14 +35,18 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncResult",
     "ConfigurationError",
+    "EagerResult",
     "Enqueued",
+    "Ignore",
     "InvalidCall",
     "InvalidOption",
     "InvalidPayload",
+    "InvalidWait",
     "JobError",
     "MaxRetriesExceededError",
     "PgQueue",
     "PgQueueError",
+    "Reject",
     "ResultTimeout",
     "Retry",
     "SchemaMismatch",
@@ -53,4 +61,5 @@ __all__ = [
     "UnknownTask",
     "UsageError",
     "__version__",
+    "allow_join_result",
 ]

@@ -16,8 +16,7 @@
     │   ├── Reject                    "I am not for you", for good or back to the queue
     │   └── Ignore                    "note neither a result nor an error"
     └── JobError                      what became of a job
-        ├── TaskFailed                it raised, and its retries are used up (also what it raised,
-        │   │                         if that is built into Python)
+        ├── TaskFailed                it raised, and its retries are used up
         │   ├── MaxRetriesExceededError
         │   └── TimeLimitExceeded     its process was killed, because it ran for too long
         ├── SoftTimeLimitExceeded     it runs for too long; raised in the task, which may end

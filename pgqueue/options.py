@@ -8,7 +8,6 @@ from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 from typing import Any, TypedDict
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
@@ -175,10 +174,8 @@ def zone_of(database: object) -> tzinfo:
     >>> zone_of(object())
     datetime.timezone.utc
     """
-    name = getattr(getattr(database, "conf", None), "timezone", None)
-    if name is None:
-        return UTC
-    return name if isinstance(name, tzinfo) else ZoneInfo(name)
+    zone: tzinfo | None = getattr(getattr(database, "conf", None), "zone", None)
+    return zone or UTC
 
 
 def _notes(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from pgqueue.rows import Finished, Released, Retried
 from pgqueue.worker import frames
 from pgqueue.worker.duties import MAX_CRASHES
 
-
 #: Of these, the fence refuses what is stale indeed.
 _FAILURES = (frames.FAILED, frames.EXPECTED, frames.STALE)
 
