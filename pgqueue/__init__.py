@@ -6,6 +6,7 @@ from pgqueue.canvas.kinds import chain, chord, group
 from pgqueue.canvas.repeated import chunks, xmap, xstarmap
 from pgqueue.canvas.results import GroupResult, ResultSet
 from pgqueue.canvas.signature import Signature, maybe_signature, signature
+from pgqueue.eager_result import EagerResult
 from pgqueue.errors import (
     ChordError,
     ConfigurationError,
@@ -13,9 +14,11 @@ from pgqueue.errors import (
     InvalidCall,
     InvalidOption,
     InvalidPayload,
+    InvalidWait,
     JobError,
     MaxRetriesExceededError,
     PgQueueError,
+    Reject,
     ResultTimeout,
     Retry,
     SchemaMismatch,
@@ -28,7 +31,7 @@ from pgqueue.errors import (
     UnknownTask,
     UsageError,
 )
-from pgqueue.result import AsyncResult
+from pgqueue.result import AsyncResult, allow_join_result
 from pgqueue.task import Task
 
 __version__ = "0.1.0"
@@ -37,16 +40,19 @@ __all__ = [
     "AsyncResult",
     "ChordError",
     "ConfigurationError",
+    "EagerResult",
     "Enqueued",
     "GroupResult",
     "Ignore",
     "InvalidCall",
     "InvalidOption",
     "InvalidPayload",
+    "InvalidWait",
     "JobError",
     "MaxRetriesExceededError",
     "PgQueue",
     "PgQueueError",
+    "Reject",
     "ResultSet",
     "ResultTimeout",
     "Retry",
@@ -62,6 +68,7 @@ __all__ = [
     "UnknownTask",
     "UsageError",
     "__version__",
+    "allow_join_result",
     "chain",
     "chord",
     "chunks",

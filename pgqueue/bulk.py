@@ -14,9 +14,11 @@ from pgqueue.copying import run_at
 from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall, PgQueueError
 from pgqueue.options import Options, new_job
+from pgqueue.publishing import announce, published
 from pgqueue.query import Copy, Query
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.rows import NewJob
+from pgqueue.signals import after_task_publish
 from pgqueue.statements import statement
 from pgqueue.task import Task
 
@@ -78,6 +80,8 @@ class Stream:
     def __init__(self, jobs: Iterable[NewJob]) -> None:
         self.ids = bytearray()
         self._wake: set[str] = set()
+        #: Those that are to be told of when they have been sent.
+        self._untold: list[NewJob] = []
         self._jobs: Iterator[NewJob] = map(self._note, jobs)
         self._ended = False
         self.first = list(self._next(FEW + 1))
@@ -105,6 +109,7 @@ class Stream:
                 rest = list(self._next(BATCH))
             if rest:
                 self._wake |= yield operations.enqueue_many(rest, wake=False)
+            self.tell()
         if self._wake:
             # Last: who looks at the gate early may look before a worker lies down.
             yield operations.wake(self._wake)
@@ -121,8 +126,16 @@ class Stream:
             if size > MAX_TEXT:
                 return
 
+    def tell(self) -> None:
+        """Send `after_task_publish` for the jobs that have been sent."""
+        told, self._untold = self._untold, []
+        for job in told:
+            published(job)
+
     def _note(self, job: NewJob) -> NewJob:
         self.ids += job.id.bytes
+        if after_task_publish.receivers:
+            self._untold.append(job)
         return job
 
     def _copied(
@@ -179,7 +192,7 @@ def jobs(calls: Iterable[ManyCall]) -> Iterator[NewJob]:
     """Yield the job of each call; an error names the number of the call, from 0 on."""
     for number, call in enumerate(calls):
         try:
-            yield _job(call)
+            yield announce(_job(call))
         except PgQueueError as error:
             raise type(error)(f"enqueue_many, item {number}: {error}") from error
 

@@ -10,18 +10,22 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar, Unpack
 from uuid import UUID
 
-from pgqueue import bulk, operations, transports
+from pgqueue import bulk, eager, operations, transports
 from pgqueue.binding import Binding
 from pgqueue.bulk import Enqueued, ManyCall, Stream, jobs
 from pgqueue.canvas.signature import Signature
 from pgqueue.config import find_dsn
 from pgqueue.database import Pools
+from pgqueue.eager_result import EagerResult
+from pgqueue.errors import UnknownTask
 from pgqueue.forks import FORKS
-from pgqueue.options import Options, new_job
+from pgqueue.options import Options, new_job, zone_of
+from pgqueue.publishing import aannounce, announce, apublished, published
 from pgqueue.query import Query
 from pgqueue.result import AsyncResult
-from pgqueue.rows import Outcome
+from pgqueue.rows import NewJob, Outcome
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
+from pgqueue.task import Task
 from pgqueue.waiting import ResultWaiter
 
 T = TypeVar("T")
@@ -67,8 +71,12 @@ class Client:
         if options.get("link") or options.get("link_error"):
             signature: Signature[Any] = Signature(name, args, kwargs, app=self)
             return signature.apply_async(connection=connection, **options)
-        job = new_job(name, args, kwargs or {}, options)
+        job = new_job(name, args, kwargs or {}, options, zone_of(self))
+        if self.always_eager:
+            return self.apply(self._known(name), job)
+        job = announce(job)
         self.run(operations.enqueue(job), self.bound(connection))
+        published(job)
         return AsyncResult(job.id, self)
 
     async def asend_task(
@@ -84,9 +92,54 @@ class Client:
         if options.get("link") or options.get("link_error"):
             signature: Signature[Any] = Signature(name, args, kwargs, app=self)
             return await signature.aapply_async(connection=connection, **options)
-        job = new_job(name, args, kwargs or {}, options)
+        job = new_job(name, args, kwargs or {}, options, zone_of(self))
+        if self.always_eager:
+            return await self.aapply(self._known(name), job)
+        job = await aannounce(job)
         await self.arun(operations.enqueue(job), self.bound(connection))
+        await apublished(job)
         return AsyncResult(job.id, self)
+
+    # ── in place ─────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def always_eager(self) -> bool:
+        """Whether calls are made in place instead of being enqueued: `task_always_eager`."""
+        return bool(getattr(getattr(self, "conf", None), "task_always_eager", False))
+
+    def apply(
+        self, task: Task[Any, Any], job: NewJob, *, retries: int = 0, throw: bool | None = None
+    ) -> EagerResult[Any]:
+        """Make a call in place; used by `Task.apply`, and by every call if `always_eager`.
+
+        `throw` says whether what the task raises is raised here; None: `task_eager_propagates`.
+        """
+        result = eager.apply(task, job, retries)
+        if self._propagates if throw is None else throw:
+            result.get()
+        return result
+
+    async def aapply(
+        self, task: Task[Any, Any], job: NewJob, *, retries: int = 0, throw: bool | None = None
+    ) -> EagerResult[Any]:
+        """Make a call in place, on the running event loop."""
+        result = await eager.aapply(task, job, retries)
+        if self._propagates if throw is None else throw:
+            result.get()
+        return result
+
+    @property
+    def _propagates(self) -> bool:
+        return bool(getattr(getattr(self, "conf", None), "task_eager_propagates", False))
+
+    def _known(self, name: str) -> Task[Any, Any]:
+        tasks: Mapping[str, Task[Any, Any]] = getattr(self, "tasks", {})
+        if name not in tasks:
+            raise UnknownTask(
+                f"no task is named {name!r} here, and task_always_eager makes every call in place: "
+                "import the module that has it"
+            )
+        return tasks[name]
 
     def enqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
         """Enqueue many jobs at once, all of them or none.
@@ -113,6 +166,7 @@ class Client:
             pass
         elif stream.is_small:
             self.run(stream.at_once(), connection)
+            stream.tell()
         elif connection is None:
             with self.pools.transaction() as own:
                 bulk.send(stream, own, self.schema, own=True)
@@ -131,6 +185,7 @@ class Client:
             pass
         elif stream.is_small:
             await self.arun(stream.at_once(), connection)
+            stream.tell()
         elif block is None:
             async with self.pools.atransaction() as own:
                 await bulk.asend(stream, own, self.schema, own=True)

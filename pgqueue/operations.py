@@ -135,14 +135,24 @@ def finish(jobs: Sequence[Finished]) -> Query[set[str]]:
 def retry(jobs: Sequence[Retried]) -> Query[set[str]]:
     """Queue failed attempts again; returns the ids of those that were still ours."""
     jobs = sorted(jobs, key=lambda job: job.id)
+    changed = jobs if any(any(job[5:]) for job in jobs) else ()
     params = {
         "ids": plain_array(job.id for job in jobs),
         "claims": plain_array(job.claim for job in jobs),
         "countdowns": plain_array(job.countdown for job in jobs),
         "errors": text_array(job.error for job in jobs),
         "tracebacks": text_array(job.traceback for job in jobs),
+        "args": text_array(job.args for job in changed),
+        "kwargs": text_array(job.kwargs for job in changed),
+        "queues": text_array(job.queue for job in changed),
+        "priorities": text_array(job.priority for job in changed),
     }
     return Query("retry", params, _ids)
+
+
+def progress(job: str, claim: int, note: str) -> Query[bool]:
+    """Note how far a running job is, as JSON of its state and meta; False if it is not ours."""
+    return Query("progress", {"id": job, "claim": claim, "note": note}, bool)
 
 
 def release(jobs: Sequence[Released]) -> Query[set[str]]:

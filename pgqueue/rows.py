@@ -83,6 +83,11 @@ class Retried(NamedTuple):
     countdown: float
     error: str
     traceback: str | None = None
+    #: Of the attempts that follow, None for what stays: JSON texts, and where the job waits.
+    args: str | None = None
+    kwargs: str | None = None
+    queue: str | None = None
+    priority: str | None = None
 
 
 class Released(NamedTuple):

@@ -31,9 +31,12 @@ from pgqueue.options import (
     checked_name,
     checked_priority,
     checked_seconds,
+    given,
     max_attempts,
     new_job,
+    zone_of,
 )
+from pgqueue.publishing import aannounce, announce, apublished, published
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.retry import RetryPolicy
 from pgqueue.rows import NewJob
@@ -133,25 +136,58 @@ class Task(Running, Generic[P, R]):
 
     def apply_async(
         self,
-        args: Sequence[Any] = (),
+        args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         *,
         connection: Any = None,
         **options: Unpack[Options],
     ) -> AsyncResult[R]:
         """Enqueue with options, in Celery's form; `connection` as in `using`."""
-        return self._send(args, kwargs or {}, options, connection)
+        return self._send(args or (), kwargs or {}, options, connection)
 
     async def aapply_async(
         self,
-        args: Sequence[Any] = (),
+        args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         *,
         connection: Any = None,
         **options: Unpack[Options],
     ) -> AsyncResult[R]:
         """Enqueue like `apply_async`, from a coroutine."""
-        return await self._asend(args, kwargs or {}, options, connection)
+        return await self._asend(args or (), kwargs or {}, options, connection)
+
+    def apply(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        throw: bool | None = None,
+        retries: int = 0,
+        **options: Unpack[Options],
+    ) -> AsyncResult[R]:
+        """Run the task here and now, as a worker would, and return its `EagerResult`.
+
+        Nothing is enqueued, and no database is needed. Arguments and result go through JSON; the
+        attempts that follow a retry are made at once, `retries` is how many there are said to have
+        been. With `throw` (else the setting `task_eager_propagates`) what the task raises is raised
+        here; without it the result holds it. An async task runs in an event loop of its own; in a
+        coroutine, use `aapply`.
+        """
+        job = self.job(args or (), kwargs or {}, options)
+        return self.database.apply(self, job, retries=retries, throw=throw)
+
+    async def aapply(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        throw: bool | None = None,
+        retries: int = 0,
+        **options: Unpack[Options],
+    ) -> AsyncResult[R]:
+        """Run the task here and now, on the running event loop."""
+        job = self.job(args or (), kwargs or {}, options)
+        return await self.database.aapply(self, job, retries=retries, throw=throw)
 
     def map(self, it: Iterable[Any]) -> xmap:
         """Return one job that calls the task with each item; its result is the list of results."""
@@ -209,7 +245,7 @@ class Task(Running, Generic[P, R]):
             "max_retries": self.policy.max_retries,
             "expires": self.expires,
         }
-        return new_job(self.name, args, kwargs, {**defaults, **options})
+        return new_job(self.name, args, kwargs, given(options, defaults), zone_of(self.database))
 
     def _send(
         self,
@@ -222,7 +258,11 @@ class Task(Running, Generic[P, R]):
             signature: Signature[R] = Signature(self, args, kwargs)
             return signature.apply_async(connection=connection, **cast(Options, options))
         job = self.job(args, kwargs, options)
+        if self.database.always_eager:
+            return self.database.apply(self, job)
+        job = announce(job)
         self.database.run(operations.enqueue(job), self.database.bound(connection))
+        published(job)
         return AsyncResult(job.id, self.database)
 
     async def _asend(
@@ -236,7 +276,11 @@ class Task(Running, Generic[P, R]):
             signature: Signature[R] = Signature(self, args, kwargs)
             return await signature.aapply_async(connection=connection, **cast(Options, options))
         job = self.job(args, kwargs, options)
+        if self.database.always_eager:
+            return await self.database.aapply(self, job)
+        job = await aannounce(job)
         await self.database.arun(operations.enqueue(job), self.database.bound(connection))
+        await apublished(job)
         return AsyncResult(job.id, self.database)
 
 

@@ -26,9 +26,11 @@ HOUSE = """
     loading pgqueue
     app
     client
-    schedules bulk task running canvas result lineage options waiting
+    schedules bulk eager attempt hooks task
+    running canvas eager_result result lineage options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
+    publishing log
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
 """

@@ -21,6 +21,8 @@ HELLO, OUTCOMES, BROKEN = "H", "O", "B"  # from the child
 #: The first field of an outcome's record.
 SUCCEEDED, FAILED, RETRIED, CANCELLED = "S", "F", "R", "C"
 UNSTARTED, DONE, STALE = "U", "D", "X"
+#: Failed as its task said it may, and given back by its task.
+EXPECTED, REQUEUED = "E", "Q"
 
 RECORD, FIELD = "\x1e", "\x1f"
 _LENGTH = struct.Struct("!I")

@@ -10,6 +10,7 @@ class Recorder:
     """A ResultSource that writes down what it is asked, and answers with the rows it was given."""
 
     schema = "pgqueue"
+    always_eager = False
 
     def __init__(self):
         self.asked = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,17 @@ from hypothesis import strategies as st
 
 from pgqueue.errors import ConfigurationError, InvalidOption, InvalidPayload
 from pgqueue.limits import NO_LIMITS
-from pgqueue.options import Options, TaskOptions, checked_name, checked_options, new_job
+from pgqueue.options import (
+    WITHOUT_MEANING,
+    Options,
+    TaskOptions,
+    checked_name,
+    checked_options,
+    new_job,
+)
+from pgqueue.options import (
+    given as given_over,
+)
 from pgqueue.retry import RetryPolicy
 from pgqueue.rows import FOREVER, NewJob
 
@@ -53,7 +64,19 @@ MEANINGS = [
     ({"soft_time_limit": 5.5}, {"headers": '{"pgqueue":{"soft_time_limit":5.5}}'}),
     ({"time_limit": None}, {}),
     ({"notify": False}, {"notify": False}),
+    ({"queue": None}, {}),
+    ({"priority": None}, {}),
+    ({"eta": NOON.replace(tzinfo=None)}, {"eta": NOON}),
+    ({"expires": NOON.replace(tzinfo=None)}, {"expires": NOON}),
+    ({"ignore_result": True}, {"headers": '{"pgqueue":{"ignore_result":true}}'}),
+    ({"ignore_result": False}, {"headers": '{"pgqueue":{"ignore_result":false}}'}),
+    ({"ignore_result": None}, {}),
+    ({"shadow": "import"}, {"headers": '{"pgqueue":{"shadow":"import"}}'}),
+    ({"serializer": "json"}, {}),
+    *(({name: None}, {}) for name in sorted(WITHOUT_MEANING)),
 ]
+#: Those that say where a job comes from: see `test_origin`.
+OF_THE_RUN = {"parent_id", "root_id", "add_to_parent"}
 
 
 @pytest.mark.parametrize(("options", "fields"), MEANINGS)
@@ -68,7 +91,37 @@ def test_a_call_without_options_is_a_job_with_the_defaults():
 
 
 def test_no_option_is_forgotten_here():
-    assert {name for options, _ in MEANINGS for name in options} == Options.__annotations__.keys()
+    said = {name for options, _ in MEANINGS for name in options}
+    assert said | OF_THE_RUN == Options.__annotations__.keys()
+
+
+def test_a_time_without_a_zone_is_in_the_zone_that_is_given():
+    oslo = ZoneInfo("Europe/Oslo")
+    options = {"eta": NOON.replace(tzinfo=None), "expires": datetime(2026, 6, 1, 12)}  # noqa: DTZ001
+    made = new_job("mail.send", [], {}, options, oslo)
+    assert made.eta == NOON - timedelta(hours=1)
+    assert made.expires == datetime(2026, 6, 1, 10, tzinfo=UTC)
+    aware = {"eta": NOON, "expires": NOON}
+    assert new_job("mail.send", [], {}, aware, oslo)[8:10] == (NOON, NOON)
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_MEANING))
+def test_what_celery_has_an_option_for_and_pgqueue_has_not_is_taken_and_said_once(
+    name, monkeypatch
+):
+    monkeypatch.setattr("pgqueue.options._said", set())
+    with pytest.warns(UserWarning, match=f"^{name}= has no meaning in pgqueue: ") as caught:
+        assert job(**{name: "x"}) == job()
+    assert len(caught) == 1
+    assert job(**{name: "x"}) == job()
+
+
+def test_options_that_are_none_leave_the_tasks_own_but_for_max_retries():
+    own = {"queue": "mail", "expires": 60, "max_retries": 3}
+    assert given_over({"queue": None, "expires": None, "max_retries": None}, own) == {
+        **own,
+        "max_retries": None,
+    }
 
 
 def test_without_a_task_id_every_job_has_one_of_its_own():
@@ -89,13 +142,10 @@ def test_without_a_task_id_every_job_has_one_of_its_own():
         ({"countdown": float("inf")}, "countdown=inf: give a number of seconds"),
         ({"countdown": 1e12}, "countdown=1000000000000.0: give a number of seconds"),
         ({"eta": 60}, "eta=60: give a datetime"),
-        ({"eta": NOON.replace(tzinfo=None)}, "has no time zone: give an aware datetime, such as"),
         ({"expires": "1 h"}, "expires='1 h': give a number of seconds"),
-        ({"expires": NOON.replace(tzinfo=None)}, "12, 0) has no time zone: give an aware datetime"),
         ({"priority": -1}, "priority=-1: give 0 to 9; 9 is claimed first"),
         ({"priority": 10}, "priority=10: give 0 to 9"),
         ({"priority": 1.5}, "priority=1.5: give 0 to 9"),
-        ({"priority": None}, "priority=None: give 0 to 9"),
         ({"task_id": "order-1"}, "task_id='order-1': a job's id is a UUID; leave it out to have"),
         ({"task_id": ""}, "task_id='': a job's id is a UUID"),
         ({"max_retries": -1}, "max_retries=-1: give 0 to 32766, or None for ever"),
@@ -103,7 +153,9 @@ def test_without_a_task_id_every_job_has_one_of_its_own():
         ({"max_retries": 1.0}, "max_retries=1.0: give 0 to 32766"),
         ({"headers": "abc"}, "headers='abc': give a dict"),
         ({"headers": [1]}, "headers=[1]: give a dict"),
-        ({"queue": None}, "queue=None: a name is a text of printable characters"),
+        ({"queue": ""}, "queue='': a name is a text of printable characters"),
+        ({"shadow": "a\nb"}, "shadow='a\\nb': a name is a text of printable characters"),
+        ({"serializer": "pickle"}, "serializer='pickle': arguments are JSON, and only that"),
     ],
 )
 def test_a_wrong_option_is_refused_with_its_value_and_the_remedy(options, message):

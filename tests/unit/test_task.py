@@ -7,7 +7,9 @@ import runpy
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -238,11 +240,12 @@ def test_an_unknown_task_is_refused_with_those_that_there_are():
 # ── inside a run ──
 
 
-def test_the_request_exists_only_in_a_run(task):
+def test_outside_of_a_run_the_request_says_so(task):
     with running() as request:
         assert task.request is request
-    with pytest.raises(UsageError, match=r"\.add: self\.request exists only while a worker runs"):
-        _ = task.request
+        assert not request.called_directly
+    assert task.request.called_directly
+    assert (task.request.id, task.request.task, task.request.retries) == (None, task.name, 0)
 
 
 def test_outside_of_a_worker_retry_raises_the_error_itself(task):
@@ -271,6 +274,13 @@ def test_retry_waits_as_long_as_it_is_told_or_as_the_policy_says(recorder):
         assert asked_to_retry(task, eta=soon - timedelta(hours=1)).countdown == 0
 
 
+def test_retry_takes_an_eta_without_a_zone_in_that_of_the_application(task, recorder):
+    recorder.conf = SimpleNamespace(zone=ZoneInfo("Asia/Tokyo"))
+    soon = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None) + timedelta(minutes=1)
+    with running():
+        assert 58 < asked_to_retry(task, eta=soon).countdown <= 60
+
+
 def test_retry_keeps_the_error_that_caused_it(task):
     error = OSError("down")
     with running():
@@ -283,7 +293,7 @@ def test_retry_keeps_the_error_that_caused_it(task):
     [
         ({"countdown": float("inf")}, "countdown=inf: give a number of seconds"),
         ({"countdown": "1"}, "countdown='1': give a number of seconds"),
-        ({"eta": datetime(2026, 11, 22)}, "has no time zone: give an aware datetime"),  # noqa: DTZ001
+        ({"eta": "tomorrow"}, "eta='tomorrow': give a datetime"),
     ],
 )
 def test_a_wait_that_postgresql_could_not_store_is_refused_in_the_task(task, options, message):
