@@ -35,6 +35,10 @@ class Lineage:
         """Return the children, from a coroutine."""
         return self._related(await self._database.arun(operations.children(self.id)))
 
+    def as_tuple(self) -> tuple[Any, Any]:
+        """Return `((id, what came before), None)`: plain data, in Celery's form."""
+        return as_tuple(self)
+
     def iterdeps(self) -> Iterator[tuple[Self | None, Self]]:
         """Yield (parent, handle) of this job and all that follow from it, the nearest first."""
         ahead: list[tuple[Self | None, Self]] = [(None, self)]
@@ -61,3 +65,15 @@ class Lineage:
 
     def _related(self, rows: Any) -> list[Self]:
         return [type(self)(row.id, self._database) for row in rows]  # type: ignore[call-arg]
+
+
+def as_tuple(handle: Any) -> tuple[Any, Any]:
+    """Return a handle as `((id, what came before), members)`."""
+    line = [handle]
+    while line[-1].parent is not None:  # not by recursion: chains are long
+        line.append(line[-1].parent)
+    found: Any = None
+    for each in reversed(line):
+        results = getattr(each, "results", None)
+        found = (each.id, found), None if results is None else [one.as_tuple() for one in results]
+    return found  # type: ignore[no-any-return] # (there is one)

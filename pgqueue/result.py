@@ -289,10 +289,6 @@ class AsyncResult(Lineage, Generic[R]):
         living = {worker.id: worker.name for worker in self._database.run(operations.workers())}
         return living.get(job.worker_id, str(job.worker_id))
 
-    def as_tuple(self) -> tuple[tuple[str, None], None]:
-        """Return the id in the form in which Celery keeps results of canvas."""
-        return (self.id, None), None
-
     # ── when it is there ─────────────────────────────────────────────────────────────────────
 
     def get(

@@ -184,6 +184,11 @@ class Layout:
     #: In the order of the canvas: the first one is a head.
     _drafts: dict[UUID, _Draft] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left of the canvas: no job."""
+        return not self._drafts
+
     # ── pieces ───────────────────────────────────────────────────────────────────────────────
 
     def piece(self, node: Node, at: _At) -> tuple[Feed, Shape | None]:

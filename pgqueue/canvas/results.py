@@ -11,9 +11,11 @@ from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.canvas.layout import Shape
+from pgqueue.eager_result import EagerResult
 from pgqueue.errors import ResultTimeout, UsageError
 from pgqueue.identifiers import job_id, uuid7
-from pgqueue.result import AsyncResult, ResultSource, value_of
+from pgqueue.lineage import as_tuple
+from pgqueue.result import AsyncResult, ResultSource, refuse_to_wait, value_of
 from pgqueue.rows import Outcome
 
 T = TypeVar("T", bound="ResultSet")
@@ -52,6 +54,10 @@ class ResultSet:
         """The results that it is made of."""
         return self.results
 
+    def as_tuple(self) -> tuple[Any, Any]:
+        """Return `(None, members)`: plain data."""
+        return None, [each.as_tuple() for each in self.results]
+
     def add(self, result: AsyncResult[Any] | ResultSet) -> None:
         """Add a result, unless it is there."""
         if result not in self.results:
@@ -81,31 +87,42 @@ class ResultSet:
 
     def ids(self) -> list[str]:
         """Return the ids of all jobs, those of groups within it, too."""
-        ids: list[str] = []
-        for each in self.results:
-            ids += each.ids() if isinstance(each, ResultSet) else [each.id]
-        return ids
+        return [each.id for each in self._jobs()]
 
     def _database(self) -> ResultSource:
         if self._app is not None:
             return self._app
-        for each in self.results:
-            return each._database() if isinstance(each, ResultSet) else each._database
+        for each in self._jobs():
+            return each._database
         raise UsageError(f"{self!r} belongs to no application: give one, as app=")
 
+    def _known(self) -> dict[str, Outcome]:
+        """Return how the jobs ended that were called in place: no database knows them."""
+        rows = (each.job() for each in self._jobs() if isinstance(each, EagerResult))
+        return {r.id: Outcome(r.id, r.state, r.result, r.error, r.traceback) for r in rows if r}
+
+    def _jobs(self) -> Iterator[AsyncResult[Any]]:
+        for each in self.results:
+            if isinstance(each, ResultSet):
+                yield from each._jobs()
+            else:
+                yield each
+
     def _outcomes(self) -> dict[str, Outcome]:
-        ids = self.ids()
-        if not ids:
-            return {}
-        found = self._database().run(operations.outcomes(ids, "-infinity"))
-        return {each.id: each for each in found}
+        known = self._known()
+        ids = [each for each in self.ids() if each not in known]
+        if ids:
+            found = self._database().run(operations.outcomes(ids, "-infinity"))
+            known.update((each.id, each) for each in found)
+        return known
 
     async def _aoutcomes(self) -> dict[str, Outcome]:
-        ids = self.ids()
-        if not ids:
-            return {}
-        found = await self._database().arun(operations.outcomes(ids, "-infinity"))
-        return {each.id: each for each in found}
+        known = self._known()
+        ids = [each for each in self.ids() if each not in known]
+        if ids:
+            found = await self._database().arun(operations.outcomes(ids, "-infinity"))
+            known.update((each.id, each) for each in found)
+        return known
 
     def ready(self) -> bool:
         """Return whether all have finished, one way or another."""
@@ -159,20 +176,23 @@ class ResultSet:
         propagate: bool = True,
         interval: float | None = None,
         callback: Callable[[str, Any], object] | None = None,
-        **_ignored: Any,
+        no_ack: bool = True,
+        on_message: Any = None,
+        disable_sync_subtasks: bool = True,
+        on_interval: Any = None,
     ) -> list[Any]:
         """Wait for all and return their results in order; a group's within it is a list.
 
         Raises what `AsyncResult.get` raises for the first that fails, as soon as it does; with
         `propagate=False` the error takes the place of the result. `timeout` is in seconds for all
         together, None waits for ever; then `ResultTimeout` is raised. `callback` is called with
-        the id and the result of each, in order. `interval` is accepted: nothing is polled.
+        the id and the result of each, in order. `interval`, `no_ack`, `on_message` and
+        `on_interval` are taken and not needed. In a task, raises `InvalidWait` unless
+        `disable_sync_subtasks=False` or in `allow_join_result()`.
         """
-        del interval
-        ids = list(dict.fromkeys(self.ids()))
-        if not ids:
-            return []
-        futures = self._database().outcomes(ids)
+        del interval, no_ack, on_message, on_interval
+        ids = self._awaited(disable_sync_subtasks)
+        futures = self._database().outcomes(ids) if ids else []
         try:
             for future in as_completed(futures, timeout):
                 if propagate and future.result().state != "succeeded":
@@ -189,12 +209,11 @@ class ResultSet:
         timeout: float | None = None,  # noqa: ASYNC109 (Celery's parameter)
         propagate: bool = True,
         callback: Callable[[str, Any], object] | None = None,
+        disable_sync_subtasks: bool = True,
     ) -> list[Any]:
         """Wait like `get`, from a coroutine."""
-        ids = list(dict.fromkeys(self.ids()))
-        if not ids:
-            return []
-        futures = self._database().outcomes(ids)
+        ids = self._awaited(disable_sync_subtasks)
+        futures = self._database().outcomes(ids) if ids else []
         try:
             async with asyncio.timeout(timeout):
                 for future in asyncio.as_completed([asyncio.wrap_future(f) for f in futures]):
@@ -212,6 +231,13 @@ class ResultSet:
     join = join_native = get
     ajoin = aget
 
+    def _awaited(self, disable_sync_subtasks: bool) -> list[str]:
+        known = self._known()
+        ids = [each for each in dict.fromkeys(self.ids()) if each not in known]
+        if ids and disable_sync_subtasks:
+            refuse_to_wait(ids[0])
+        return ids
+
     def _values(
         self,
         outcomes: dict[str, Outcome],
@@ -223,7 +249,10 @@ class ResultSet:
             if isinstance(each, ResultSet):
                 values.append(each._values(outcomes, propagate, callback))
                 continue
-            values.append(value_of(outcomes[each.id], propagate=propagate))
+            if each.id in outcomes:
+                values.append(value_of(outcomes[each.id], propagate=propagate))
+            else:
+                values.append(each.get(propagate=propagate))
             if callback:
                 callback(each.id, values[-1])
         return values
@@ -277,7 +306,7 @@ class GroupResult(ResultSet):
     __hash__ = None
 
     def as_tuple(self) -> tuple[Any, Any]:
-        """Return `((id, parent's), members')`, of which each is such a tuple: plain data."""
+        """Return `((id, what came before), members)`, each of the same form: plain data."""
         return as_tuple(self)
 
     def save(self) -> GroupResult:
@@ -319,8 +348,13 @@ class GroupResult(ResultSet):
         return cls(id_, [AsyncResult(each, app) for each in members], app=app)
 
 
-def handle(shape: Shape | None, app: Any) -> AsyncResult[Any] | GroupResult:
-    """Return the handle of a result of this shape, and those of what came before it."""
+def handle(
+    shape: Shape | None, app: Any, make: Callable[[UUID], AsyncResult[Any]] | None = None
+) -> AsyncResult[Any] | GroupResult:
+    """Return the handle of a result of this shape, and those of what came before it.
+
+    `make`: how that of a job is made, if it is not one of the application's database.
+    """
     if shape is None:
         return GroupResult(app=app)
     before: list[Shape] = []
@@ -331,24 +365,14 @@ def handle(shape: Shape | None, app: Any) -> AsyncResult[Any] | GroupResult:
     found: AsyncResult[Any] | GroupResult | None = None
     for each in reversed(before):
         if each.members is None:
-            result = AsyncResult[Any](each.id, app)
+            result = make(each.id) if make else AsyncResult[Any](each.id, app)
             result.parent = found
             found = result
         else:
-            found = GroupResult(each.id, [handle(one, app) for one in each.members], found, app)
+            found = GroupResult(
+                each.id, [handle(one, app, make) for one in each.members], found, app
+            )
     return cast("AsyncResult[Any] | GroupResult", found)
-
-
-def as_tuple(result: Any) -> tuple[Any, Any]:
-    """Return a handle as plain data: `((id, what came before), members)`."""
-    line = [result]
-    while line[-1].parent is not None:
-        line.append(line[-1].parent)
-    found: Any = None
-    for each in reversed(line):
-        members = [as_tuple(one) for one in each] if isinstance(each, ResultSet) else None
-        found = (each.id, found), members
-    return cast(tuple[Any, Any], found)
 
 
 def _late(futures: Sequence[Future[Outcome]], timeout: float | None) -> ResultTimeout:

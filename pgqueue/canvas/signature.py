@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, Unpack, cast
 from pgqueue.canvas.layout import Context, Layout, Maker, laid_out
 from pgqueue.canvas.nodes import Node, listed
 from pgqueue.canvas.results import handle
-from pgqueue.canvas.sending import asend, here, send
+from pgqueue.canvas.sending import aapply, apply, asend, here, send
 from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall, UnknownTask, UsageError
 from pgqueue.identifiers import job_id, uuid7
@@ -253,7 +253,10 @@ class Signature(dict[str, Any], Generic[R]):
             self["task"] if self._task is None else self._task,
             self["args"],
             self._copied_kwargs(),
-            {k: list(v) if k in ("link", "link_error") else v for k, v in self["options"].items()},
+            {
+                k: listed(v) if k in ("link", "link_error") else v
+                for k, v in self["options"].items()
+            },
             immutable=self["immutable"],
             app=self._app,
         )
@@ -310,7 +313,8 @@ class Signature(dict[str, Any], Generic[R]):
     def flatten_links(self) -> list[Signature[Any]]:
         """Return the signature, its callbacks, and theirs."""
         links = listed(self["options"].get("link", ()))
-        return [self, *(each for link in links for each in link.flatten_links())]
+        callbacks = (of_any(link, "link") for link in links)
+        return [self, *(each for link in callbacks for each in link.flatten_links())]
 
     # ── putting together ─────────────────────────────────────────────────────────────────────
 
@@ -370,7 +374,8 @@ class Signature(dict[str, Any], Generic[R]):
                 AsyncResult[R],
                 send_task(self["task"], all_args, all_kwargs, connection=connection, **merged),
             )
-        sent = send(self.app, self._layout(args, kwargs, options), connection)
+        layout = self._layout(args, kwargs, options)
+        sent = send(self._sender(layout), layout, connection)
         return cast(AsyncResult[R], sent)
 
     async def aapply_async(
@@ -395,8 +400,36 @@ class Signature(dict[str, Any], Generic[R]):
                     self["task"], all_args, all_kwargs, connection=connection, **merged
                 ),
             )
-        sent = await asend(self.app, self._layout(args, kwargs, options), connection)
+        layout = self._layout(args, kwargs, options)
+        sent = await asend(self._sender(layout), layout, connection)
         return cast(AsyncResult[R], sent)
+
+    def apply(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        throw: bool | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncResult[R]:
+        """Call it here and now, without a database; see `Task.apply`.
+
+        The tasks of a canvas are run one after the other.
+        """
+        layout = self._layout(args, kwargs, options)
+        return cast(AsyncResult[R], apply(self._sender(layout), layout, throw))
+
+    async def aapply(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        throw: bool | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncResult[R]:
+        """Call it here and now, on the running event loop."""
+        layout = self._layout(args, kwargs, options)
+        return cast(AsyncResult[R], await aapply(self._sender(layout), layout, throw))
 
     def job(
         self,
@@ -436,6 +469,9 @@ class Signature(dict[str, Any], Generic[R]):
                 options = {**options, name: [*listed(self["options"].get(name, ())), *given]}
         find = finder(self._known_app())
         return laid_out(self, args, kwargs, options, find=find, context=context or here())
+
+    def _sender(self, layout: Layout) -> Any:
+        return self._known_app() if layout.is_empty else self.app
 
     def _merged(
         self, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: Options
