@@ -92,7 +92,7 @@ class Run:
 
     def _begin(self) -> tuple[Task[Any, Any], Request]:
         id_, claim, attempt, max_attempts, _, queue, priority, name, args, kwargs, headers = (
-            self._record
+            self._record[:11]
         )
         if self.task is None:  # claims name only what every child has registered
             raise LookupError(f"no task is named {name!r} in this process")
