@@ -340,10 +340,8 @@ class GroupResult(ResultSet):
         return cls._of(id, members, app)
 
     @classmethod
-    def _of(
-        cls, id_: UUID | str, members: Sequence[Any] | None, app: ResultSource
-    ) -> GroupResult | None:
-        if members is None:
+    def _of(cls, id_: UUID | str, members: Sequence[Any], app: ResultSource) -> GroupResult | None:
+        if not members:
             return None
         return cls(id_, [AsyncResult(each, app) for each in members], app=app)
 
