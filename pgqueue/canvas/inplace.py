@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from pgqueue.canvas.layout import Layout
 from pgqueue.canvas.results import GroupResult, handle
 from pgqueue.codec import decode, encode
 from pgqueue.describe import describe_exception
@@ -27,30 +28,32 @@ Results = dict[UUID, AsyncResult[Any]]
 Course = Generator[NewJob, AsyncResult[Any], Results]
 
 
-def apply(app: Any, jobs: Sequence[NewJob], edges: Sequence[Edge], throw: bool | None) -> Results:
+def apply(app: Any, layout: Layout, throw: bool | None) -> Results:
     """Run the jobs of a canvas here and now; return their results."""
-    steps = course(jobs, edges)
+    steps, find = course(layout.jobs(), layout.edges), _finder(app, layout)
     try:
         job = next(steps)
         while True:
-            job = steps.send(app.apply(app.get_task(job.task), job, throw=throw))
+            job = steps.send(app.apply(find(job.task), job, throw=throw))
     except StopIteration as end:
         results: Results = end.value
         return results
 
 
-async def aapply(
-    app: Any, jobs: Sequence[NewJob], edges: Sequence[Edge], throw: bool | None
-) -> Results:
+async def aapply(app: Any, layout: Layout, throw: bool | None) -> Results:
     """Run the jobs of a canvas here and now, on the running event loop."""
-    steps = course(jobs, edges)
+    steps, find = course(layout.jobs(), layout.edges), _finder(app, layout)
     try:
         job = next(steps)
         while True:
-            job = steps.send(await app.aapply(app.get_task(job.task), job, throw=throw))
+            job = steps.send(await app.aapply(find(job.task), job, throw=throw))
     except StopIteration as end:
         results: Results = end.value
         return results
+
+
+def _finder(app: Any, layout: Layout) -> Callable[[str], Any]:
+    return lambda name: layout.tasks.get(name) or app.get_task(name)
 
 
 def course(jobs: Sequence[NewJob], edges: Sequence[Edge]) -> Course:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, Unpack, cast
 
 from pgqueue.canvas.nodes import vanishes
 from pgqueue.canvas.signature import Signature, of_any
@@ -11,7 +11,8 @@ from pgqueue.errors import InvalidCall
 from pgqueue.options import Options
 from pgqueue.result import AsyncResult
 
-S = TypeVar("S", bound="_Many")
+#: So many pieces are shown by `repr`.
+SHOWN = 8
 
 
 class _Many(Signature[Any]):
@@ -23,7 +24,9 @@ class _Many(Signature[Any]):
         self["kwargs"]["tasks"] = pieces(tasks, kind)
 
     def __repr__(self) -> str:
-        return f"{self.kind}({', '.join(map(repr, self.tasks))})"
+        first = [repr(each) for each in self.tasks[:SHOWN]]
+        more = len(self.tasks) - len(first)
+        return f"{self.kind}({', '.join([*first, *([f'… {more:,} more'] if more else [])])})"
 
     def __len__(self) -> int:
         return len(self.tasks)

@@ -181,6 +181,8 @@ class Layout:
     edges: list[Edge] = field(default_factory=list)
     feed: Feed = Feed()  # noqa: RUF009 (the same)
     shape: Shape | None = None
+    #: The tasks that are known, by name.
+    tasks: dict[str, Maker] = field(default_factory=dict)
     #: In the order of the canvas: the first one is a head.
     _drafts: dict[UUID, _Draft] = field(default_factory=dict)
 
@@ -411,6 +413,7 @@ class Layout:
         try:
             if task is None:
                 return new_job(node["task"], args, kwargs, options)
+            self.tasks[node["task"]] = task
             return task.job(args, kwargs, options, before)
         except PgQueueError as error:  # (a block of its own costs a large group more)
             if not path:

@@ -8,6 +8,7 @@ from typing import Any, Unpack, cast
 from pgqueue.canvas.kinds import group
 from pgqueue.canvas.nodes import chunked
 from pgqueue.canvas.signature import Signature
+from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall
 from pgqueue.options import Options
 
@@ -21,6 +22,12 @@ class _Repeated(Signature[Any]):
         name = f"pgqueue.{str(self.kind).removeprefix('x')}"
         said = {"task": task, "it": list(it)}
         super().__init__(name, (), said, options, immutable=True, app=app)
+
+    def __repr__(self) -> str:
+        return f"{self['kwargs']['task']!r}.{str(self.kind).removeprefix('x')}({self._items()})"
+
+    def _items(self) -> str:
+        return shortened(self["kwargs"]["it"])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Enqueue it."""
@@ -64,6 +71,9 @@ class chunks(_Repeated, kind="chunks"):  # noqa: N801 (Celery's name)
             raise InvalidCall(f"chunks: n={n!r}: give the number of items to a job, 1 or more")
         super().__init__(task, it, app=app, **options)
         self["kwargs"]["n"] = n
+
+    def _items(self) -> str:
+        return f"{super()._items()}, {self['kwargs']['n']}"
 
     @property
     def tasks(self) -> list[Signature[Any]]:

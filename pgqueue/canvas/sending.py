@@ -54,14 +54,14 @@ async def asend(
 
 def apply(app: Any, layout: Layout, throw: bool | None = None) -> AsyncResult[Any] | GroupResult:
     """Call a canvas in place, without a database."""
-    return inplace.result(layout.shape, inplace.apply(app, layout.jobs(), layout.edges, throw))
+    return inplace.result(layout.shape, inplace.apply(app, layout, throw))
 
 
 async def aapply(
     app: Any, layout: Layout, throw: bool | None = None
 ) -> AsyncResult[Any] | GroupResult:
     """Call a canvas in place, on the running event loop."""
-    done = await inplace.aapply(app, layout.jobs(), layout.edges, throw)
+    done = await inplace.aapply(app, layout, throw)
     return inplace.result(layout.shape, done)
 
 
