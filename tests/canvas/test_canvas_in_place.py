@@ -58,7 +58,7 @@ def test_a_copy_and_one_that_came_through_json_mean_the_same(canvas):
         (chain(say.s(1), flaky.s(2)), [[1], 2]),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_examples(canvas, result):
     given = (5,) if canvas == chain(add.s(2), add.s(4)) else ()
     found = canvas.apply(given)
