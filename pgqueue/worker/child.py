@@ -15,6 +15,7 @@ from pgqueue.app import PgQueue
 from pgqueue.describe import describe_exception
 from pgqueue.limits import checked_limits
 from pgqueue.loading import load_app
+from pgqueue.request import Request
 from pgqueue.worker import frames
 from pgqueue.worker.executor import Executor
 from pgqueue.worker.logs import configure_logging
@@ -26,6 +27,7 @@ def main() -> None:
     """Serve one supervisor until it says quit, or is gone."""
     options = _options()
     configure_logging(options.log_level, options.log_format, options.name)
+    Request.hostname = options.name.rpartition("/")[0]  # the worker's: children are numbered
     # The supervisor decides when a child ends: neither a terminal's Ctrl-C is for it, nor the
     # SIGTERM of a service manager that tells the whole group. A handler, because what a task
     # starts would inherit that the signal is ignored.
