@@ -183,7 +183,8 @@ def _run() -> dict[str, str]:
 class LineFormatter(logging.Formatter):
     """A format of the application's own, with `task_id` and `task_name`.
 
-    Its `processName` is the child's name. Messages stay on their line, and exceptions are described as everywhere.
+    Its `processName` is the child's name. Messages stay on their line, and exceptions are described
+    as everywhere.
     """
 
     def __init__(self, process: str, format: str, date: str | None) -> None:  # noqa: A002 (logging's name)
