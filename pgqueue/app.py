@@ -10,6 +10,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 from pgqueue.client import Client
 from pgqueue.errors import ConfigurationError, UnknownTask
 from pgqueue.options import TaskOptions, checked_options
+from pgqueue.signals import Signal, import_modules
 from pgqueue.statements import DEFAULT_SCHEMA
 from pgqueue.task import AsyncTask, BoundDecorator, Decorator, Task
 
@@ -50,6 +51,8 @@ class PgQueue(Client):
         self.name = name
         self.include = tuple(include)
         self.tasks: dict[str, Task[Any, Any]] = {}
+        self.on_after_configure = Signal("on_after_configure", "source")
+        self.on_after_finalize = Signal("on_after_finalize")
 
     def __repr__(self) -> str:
         return f"<PgQueue {self.name}: {len(self.tasks)} tasks>"
@@ -108,8 +111,11 @@ class PgQueue(Client):
 
     def import_tasks(self) -> None:
         """Import the modules named by `include`, so that their tasks are registered."""
+        self.on_after_configure.send(sender=self, source=getattr(self, "conf", None))
+        import_modules.send(sender=self)
         for module in self.include:
             import_module(module)
+        self.on_after_finalize.send(sender=self)
 
 
 def _place(task: Task[Any, Any]) -> str:
