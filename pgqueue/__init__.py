@@ -2,8 +2,13 @@
 
 from pgqueue.app import PgQueue
 from pgqueue.bulk import Enqueued
+from pgqueue.canvas.kinds import chain, chord, group
+from pgqueue.canvas.repeated import chunks, xmap, xstarmap
+from pgqueue.canvas.results import GroupResult, ResultSet
+from pgqueue.canvas.signature import Signature, maybe_signature, signature
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import (
+    ChordError,
     ConfigurationError,
     Ignore,
     InvalidCall,
@@ -27,16 +32,17 @@ from pgqueue.errors import (
     UsageError,
 )
 from pgqueue.result import AsyncResult, allow_join_result
-from pgqueue.signature import Signature
 from pgqueue.task import Task
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncResult",
+    "ChordError",
     "ConfigurationError",
     "EagerResult",
     "Enqueued",
+    "GroupResult",
     "Ignore",
     "InvalidCall",
     "InvalidOption",
@@ -47,6 +53,7 @@ __all__ = [
     "PgQueue",
     "PgQueueError",
     "Reject",
+    "ResultSet",
     "ResultTimeout",
     "Retry",
     "SchemaMismatch",
@@ -62,4 +69,12 @@ __all__ = [
     "UsageError",
     "__version__",
     "allow_join_result",
+    "chain",
+    "chord",
+    "chunks",
+    "group",
+    "maybe_signature",
+    "signature",
+    "xmap",
+    "xstarmap",
 ]

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from pgqueue import hooks
+from pgqueue.canvas.receiving import received
 from pgqueue.codec import encode
 from pgqueue.describe import describe_exception, one_line, shortened
 from pgqueue.errors import Ignore, Reject, Retry, StaleClaim, TaskFailed, task_failed
@@ -39,6 +40,11 @@ REVOKED = "revoked"
 DONE = "done"
 #: The task was told that another worker owns the job.
 STALE = "stale"
+
+
+def called(task: Task[Any, Any], request: Request) -> Callable[..., Any]:
+    """Return what a run calls: the task, unless the job has notes that say more."""
+    return received(task, request, request.notes) if request.notes else task
 
 
 class Ended(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, overload
 from uuid import UUID
 
 from pgqueue import operations, transports
+from pgqueue.canvas.signature import Signature
 from pgqueue.copying import run_at
 from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall, PgQueueError
@@ -18,7 +19,6 @@ from pgqueue.query import Copy, Query
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.rows import NewJob
 from pgqueue.signals import after_task_publish
-from pgqueue.signature import Signature
 from pgqueue.statements import statement
 from pgqueue.task import Task
 

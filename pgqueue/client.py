@@ -13,6 +13,7 @@ from uuid import UUID
 from pgqueue import bulk, eager, operations, transports
 from pgqueue.binding import Binding
 from pgqueue.bulk import Enqueued, ManyCall, Stream, jobs
+from pgqueue.canvas.signature import Signature
 from pgqueue.config import find_dsn
 from pgqueue.database import Pools
 from pgqueue.eager_result import EagerResult
@@ -67,6 +68,9 @@ class Client:
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, which need not be registered in this process."""
+        if options.get("link") or options.get("link_error"):
+            signature: Signature[Any] = Signature(name, args, kwargs, app=self)
+            return signature.apply_async(connection=connection, **options)
         job = new_job(name, args, kwargs or {}, options, zone_of(self))
         if self.always_eager:
             return self.apply(self._known(name), job)
@@ -85,6 +89,9 @@ class Client:
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, from a coroutine."""
+        if options.get("link") or options.get("link_error"):
+            signature: Signature[Any] = Signature(name, args, kwargs, app=self)
+            return await signature.aapply_async(connection=connection, **options)
         job = new_job(name, args, kwargs or {}, options, zone_of(self))
         if self.always_eager:
             return await self.aapply(self._known(name), job)
@@ -261,12 +268,16 @@ class Client:
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends; what `AsyncResult.get` waits on."""
+        return self.outcomes([job])[0]
+
+    def outcomes(self, jobs: Sequence[str]) -> list[Future[Outcome]]:
+        """Return a future of how each of these jobs ends; what `GroupResult.get` waits on."""
         FORKS.notice()
         dsn = self.listen_dsn or self.dsn
         with self._lock:
             if self._waiter is None:
                 self._waiter = ResultWaiter(dsn, self.schema)
-            return self._waiter.outcome(job)
+            return self._waiter.outcomes(jobs)
 
     def close(self) -> None:
         """Close the pool for threads and stop waiting for results."""

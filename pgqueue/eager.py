@@ -45,9 +45,9 @@ def apply(task: Task[Any, Any], job: NewJob, retries: int = 0) -> EagerResult[An
     while True:
         try:
             if task.is_async:
-                ended = run_to_its_end(attempt.amake(task, request, task))
+                ended = run_to_its_end(attempt.amake(task, request, attempt.called(task, request)))
             else:
-                ended = attempt.make(task, request, task)
+                ended = attempt.make(task, request, attempt.called(task, request))
             request = course.send(ended)
         except StopIteration as end:
             result: EagerResult[Any] = end.value
@@ -61,9 +61,9 @@ async def aapply(task: Task[Any, Any], job: NewJob, retries: int = 0) -> EagerRe
     while True:
         try:
             if task.is_async:
-                ended = await attempt.amake(task, request, task)
+                ended = await attempt.amake(task, request, attempt.called(task, request))
             else:
-                ended = attempt.make(task, request, task)
+                ended = attempt.make(task, request, attempt.called(task, request))
             request = course.send(ended)
         except StopIteration as end:
             result: EagerResult[Any] = end.value

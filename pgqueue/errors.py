@@ -18,6 +18,7 @@
     └── JobError                      what became of a job
         ├── TaskFailed                it raised, and its retries are used up
         │   ├── MaxRetriesExceededError
+    │   ├── ChordError                a task of a chord's header did not succeed
         │   └── TimeLimitExceeded     its process was killed, because it ran for too long
         ├── SoftTimeLimitExceeded     it runs for too long; raised in the task, which may end
         ├── TaskRevokedError          it was cancelled or expired
@@ -170,6 +171,13 @@ class MaxRetriesExceededError(TaskFailed):
 
     def __str__(self) -> str:
         return self.message
+
+
+class ChordError(TaskFailed):
+    """A task of a chord's header did not succeed, so the body did not run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ChordError", message)
 
 
 class TimeLimitExceeded(TaskFailed):

@@ -29,9 +29,10 @@ class Options(TypedDict, total=False):
     the task's; None: for ever. `time_limit`, `soft_time_limit`: seconds, instead of the task's.
     `ignore_result`: whether the return value is left out of the job's row. `shadow`: a name for
     people to read. `parent_id`, `root_id`: instead of the job in whose run the call is made, and
-    of its root; `add_to_parent=False`: neither. `notify=False`: do not wake a sleeping worker (for
-    transactions that will be prepared). The others mean nothing here and are taken, with one
-    warning that says why, so that calls need no change: see `WITHOUT_MEANING`.
+    of its root; `add_to_parent=False`: neither. `link`, `link_error`: signatures to be called when
+    the job has succeeded, and when it has failed; see `Signature.link`. `notify=False`: do not wake
+    a sleeping worker (for transactions that will be prepared). The others mean nothing here and are
+    taken, with one warning that says why, so that calls need no change: see `WITHOUT_MEANING`.
     """
 
     queue: str | None
@@ -50,6 +51,8 @@ class Options(TypedDict, total=False):
     root_id: UUID | str | None
     add_to_parent: bool
     notify: bool
+    link: Any
+    link_error: Any
     serializer: str | None
     retry: bool | None
     retry_policy: Mapping[str, Any] | None
@@ -136,6 +139,12 @@ def new_job(
     if headers and RESERVED in headers:
         raise InvalidOption(f"headers={headers!r}: {RESERVED!r} is taken; use another key")
     headers = noted(headers, _limits(options), _notes(options))
+    for name in ("link", "link_error"):
+        if options.get(name):
+            raise InvalidOption(
+                f"{name}= makes a canvas of a call, which is sent by itself: use apply_async() or "
+                "send_task()"
+            )
     countdown, eta = options.get("countdown"), options.get("eta")
     if countdown is not None and eta is not None:
         raise InvalidOption("countdown= and eta= say the same thing: give one of them")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from uuid import UUID
 from pgqueue import operations
 from pgqueue.codec import decode
 from pgqueue.errors import (
+    ChordError,
     InvalidPayload,
     InvalidWait,
     ResultTimeout,
@@ -25,6 +26,7 @@ from pgqueue.errors import (
     task_failed,
 )
 from pgqueue.identifiers import job_id
+from pgqueue.lineage import Lineage
 from pgqueue.query import Database
 from pgqueue.request import current
 from pgqueue.rows import JobRow, NewJob, Outcome
@@ -48,6 +50,10 @@ class ResultSource(Database, Protocol):
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends."""
+        ...
+
+    def outcomes(self, jobs: Sequence[str]) -> list[Future[Outcome]]:
+        """Return a future of how each of these jobs ends."""
         ...
 
     @property
@@ -121,7 +127,7 @@ def refuse_to_wait(id_: str) -> None:
         )
 
 
-class AsyncResult(Generic[R]):
+class AsyncResult(Lineage, Generic[R]):
     """A job's handle; make one from an id with `app.AsyncResult(id)`.
 
     Every question is asked of the database anew. The async twins take the prefix `a`.
@@ -129,7 +135,7 @@ class AsyncResult(Generic[R]):
 
     def __init__(self, id: UUID | str, database: ResultSource) -> None:  # noqa: A002 (Celery's name)
         self.id = str(job_id(id))
-        self._database = database
+        self._database: ResultSource = database
 
     @property
     def task_id(self) -> str:
@@ -282,10 +288,6 @@ class AsyncResult(Generic[R]):
             return None
         living = {worker.id: worker.name for worker in self._database.run(operations.workers())}
         return living.get(job.worker_id, str(job.worker_id))
-
-    def as_tuple(self) -> tuple[tuple[str, None], None]:
-        """Return the id in the form in which Celery keeps results of canvas."""
-        return (self.id, None), None
 
     # ── when it is there ─────────────────────────────────────────────────────────────────────
 
@@ -459,6 +461,16 @@ def _decoded(id_: str, result: str) -> Any:
         raise InvalidPayload(f"the result of job {id_}: {error}") from None
 
 
+def value_of(outcome: Outcome, *, propagate: bool = True) -> Any:
+    """Return a job's result; raise what became of it, or return that if not `propagate`."""
+    try:
+        return _value(outcome)
+    except (TaskFailed, TaskRevokedError) as error:
+        if propagate:
+            raise
+        return error
+
+
 def _value(outcome: Outcome) -> Any:
     if outcome.state == "succeeded":
         return None if outcome.result is None else _decoded(outcome.id, outcome.result)
@@ -467,6 +479,8 @@ def _value(outcome: Outcome) -> Any:
             return None
         raise TaskRevokedError(f"job {outcome.id}: {outcome.error or 'cancelled'}")
     kind, _, message = (outcome.error or "").partition(": ")
+    if kind == ChordError.__name__:
+        raise ChordError(message)
     if kind == TimeLimitExceeded.__name__:
         raise TimeLimitExceeded(message)
     raise task_failed(kind, message, outcome.traceback)

@@ -6,11 +6,13 @@ import inspect
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 from pgqueue import operations
+from pgqueue.canvas.replacing import replacement
+from pgqueue.canvas.signature import Signature
 from pgqueue.codec import encode
-from pgqueue.errors import MaxRetriesExceededError, Retry, StaleClaim, UsageError
+from pgqueue.errors import Ignore, MaxRetriesExceededError, Retry, StaleClaim, UsageError
 from pgqueue.options import (
     checked_moment,
     checked_name,
@@ -142,6 +144,59 @@ class Running:
                 f"{self.name}[{request.id}]: claim {request.claim} is not the newest any more: "
                 "another worker runs this job"
             )
+
+    def replace(self, signature: Signature[Any]) -> NoReturn:
+        """End this run and have a task, chain, group or chord take its place.
+
+        The job waits, and then becomes what they come to: its result is theirs, a group's the list
+        of its results. What follows the job follows after them, callbacks and the chord that it is
+        in, too; if they fail, it fails. Use as `raise self.replace(…)` or `return self.replace(…)`.
+        Raises `StaleClaim` if another worker has taken the job over meanwhile. A task that is
+        called in place calls them in place, too.
+        """
+        request = self._replaceable()
+        if request.is_eager:
+            self._become(request, signature.apply().get(), signature)
+        jobs, edges, parents = replacement(request, signature, self.database)
+        with self.database.transaction() as connection:
+            waits = operations.replace(request.id, request.claim, parents)
+            self._replaced(request, self.database.run(waits, connection))
+            self.database.run(operations.enqueue_canvas(jobs, edges), connection)
+        self._end(request, signature)
+
+    async def areplace(self, signature: Signature[Any]) -> NoReturn:
+        """End this run like `replace`, from a coroutine."""
+        request = self._replaceable()
+        if request.is_eager:
+            self._become(request, (await signature.aapply()).get(), signature)
+        jobs, edges, parents = replacement(request, signature, self.database)
+        async with self.database.atransaction() as connection:
+            waits = operations.replace(request.id, request.claim, parents)
+            self._replaced(request, await self.database.arun(waits, connection))
+            await self.database.arun(operations.enqueue_canvas(jobs, edges), connection)
+        self._end(request, signature)
+
+    def _become(self, request: Request, value: Any, signature: Signature[Any]) -> NoReturn:
+        request.result = encode(value, at="result")
+        self._end(request, signature)
+
+    def _end(self, request: Request, signature: Signature[Any]) -> NoReturn:
+        request.finished = True
+        raise Ignore(f"{self.name}[{request.id}] is replaced by {signature!r}")
+
+    def _replaceable(self) -> Request:
+        request = self.request
+        if request.called_directly:
+            raise UsageError(f"{self.name}: self.replace() is for a job; this is a plain call")
+        if request.finished:
+            raise UsageError(
+                f"{self.name}[{request.id}]: self.transaction() has finished the job, so that "
+                "nothing can replace it"
+            )
+        return request
+
+    def _replaced(self, request: Request, is_ours: bool) -> None:
+        self._accept(request, {request.id} if is_ours else set())
 
     def set_result(self, value: Any) -> None:
         """Set the result that `self.transaction()` stores when it finishes the job."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import update_wrapper
 from pathlib import Path
 from typing import (
@@ -20,6 +20,8 @@ from typing import (
 )
 
 from pgqueue import operations
+from pgqueue.canvas.repeated import chunks, xmap, xstarmap
+from pgqueue.canvas.signature import Signature
 from pgqueue.codec import encode
 from pgqueue.errors import InvalidCall, UsageError
 from pgqueue.identifiers import uuid7
@@ -39,7 +41,6 @@ from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.retry import RetryPolicy
 from pgqueue.rows import NewJob
 from pgqueue.running import Running
-from pgqueue.signature import Signature
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -122,6 +123,17 @@ class Task(Running, Generic[P, R]):
         """Return the call as a value that takes no more arguments."""
         return Signature(self, args, kwargs, immutable=True)
 
+    def signature(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        immutable: bool = False,
+        **options: Unpack[Options],
+    ) -> Signature[R]:
+        """Return the call with these arguments and options as a value, in Celery's form."""
+        return Signature(self, args, kwargs, options, immutable=immutable)
+
     def apply_async(
         self,
         args: Sequence[Any] | None = None,
@@ -177,17 +189,45 @@ class Task(Running, Generic[P, R]):
         job = self.job(args or (), kwargs or {}, options)
         return await self.database.aapply(self, job, retries=retries, throw=throw)
 
-    def job(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
-    ) -> NewJob:
-        """Return the job that a call means, checked, without enqueueing it."""
-        if kwargs or len(args) not in self._arity:
+    def map(self, it: Iterable[Any]) -> xmap:
+        """Return one job that calls the task with each item; its result is the list of results."""
+        return xmap(self.s(), it)
+
+    def starmap(self, it: Iterable[Sequence[Any]]) -> xstarmap:
+        """Return one job that calls the task with the arguments of each item."""
+        return xstarmap(self.s(), it)
+
+    def chunks(self, it: Iterable[Sequence[Any]], n: int) -> chunks:
+        """Return a group of jobs, each of which calls the task with n items' arguments.
+
+        `it` is read once; `.group()` is the group, called it returns a `GroupResult`.
+        """
+        return chunks(self.s(), it, n)
+
+    def check(self, args: Sequence[Any], kwargs: Mapping[str, Any], before: int = 0) -> None:
+        """Raise `InvalidCall` if these arguments, and so many before them, do not fit."""
+        if kwargs or len(args) + before not in self._arity:
             try:
-                self._signature.bind(*args, **kwargs)
+                self._signature.bind(*(None,) * before, *args, **kwargs)
             except TypeError as error:
                 raise InvalidCall(
                     f"{self.name}{self._signature}: {error}; nothing was enqueued"
                 ) from None
+
+    def job(
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: Mapping[str, Any],
+        before: int | None = 0,
+    ) -> NewJob:
+        """Return the job that a call means, checked, without enqueueing it.
+
+        `before`: how many arguments will be put before these, when it is released; None: whether
+        they fit is not asked.
+        """
+        if before is not None and (kwargs or len(args) + before not in self._arity):
+            self.check(args, kwargs, before)
         if not options:  # most calls: what the task itself has is checked already
             return NewJob(
                 uuid7(),
@@ -214,6 +254,9 @@ class Task(Running, Generic[P, R]):
         options: Mapping[str, Any],
         connection: Any,
     ) -> AsyncResult[R]:
+        if options.get("link") or options.get("link_error"):
+            signature: Signature[R] = Signature(self, args, kwargs)
+            return signature.apply_async(connection=connection, **cast(Options, options))
         job = self.job(args, kwargs, options)
         if self.database.always_eager:
             return self.database.apply(self, job)
@@ -229,6 +272,9 @@ class Task(Running, Generic[P, R]):
         options: Mapping[str, Any],
         connection: Any,
     ) -> AsyncResult[R]:
+        if options.get("link") or options.get("link_error"):
+            signature: Signature[R] = Signature(self, args, kwargs)
+            return await signature.aapply_async(connection=connection, **cast(Options, options))
         job = self.job(args, kwargs, options)
         if self.database.always_eager:
             return await self.database.aapply(self, job)

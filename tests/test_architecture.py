@@ -26,8 +26,8 @@ HOUSE = """
     loading pgqueue
     app
     client
-    canvas schedules bulk eager attempt hooks task
-    running signature eager_result result options waiting
+    schedules bulk eager attempt hooks task
+    running canvas eager_result result lineage options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
     publishing log

@@ -67,12 +67,13 @@ class Run:
                 hooks.act(self._revoked())
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
+            call = attempt.called(task, request)
         except BaseException as error:  # noqa: BLE001 (what cannot be begun has failed)
             hooks.act(self._unbegun(error))
             return self._noted(Ended(attempt.FAILED, error=error))
         soft = request.soft_time_limit
         return self._noted(
-            attempt.make(task, request, task if soft is None else _alarmed(task, soft))
+            attempt.make(task, request, call if soft is None else _alarmed(call, soft))
         )
 
     async def arun(self) -> str:
@@ -82,11 +83,12 @@ class Run:
                 await hooks.aact(self._revoked())
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
+            call = attempt.called(task, request)
         except BaseException as error:  # noqa: BLE001 (the same)
             await hooks.aact(self._unbegun(error))
             return self._noted(Ended(attempt.FAILED, error=error))
         soft = request.soft_time_limit
-        call = task if soft is None else _alarmed_coroutine(task, soft)
+        call = call if soft is None else _alarmed_coroutine(call, soft)
         return self._noted(await attempt.amake(task, request, call))
 
     def _expired(self) -> bool:
@@ -165,18 +167,18 @@ class Run:
         return frames.outcome_record(code, self._record[0], self._record[1], *fields)
 
 
-def _alarmed(task: Task[Any, Any], seconds: float) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
+def _alarmed(call: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    def called(*args: Any, **kwargs: Any) -> Any:
         with Alarm(seconds):
-            return task(*args, **kwargs)
+            return call(*args, **kwargs)
 
-    return call
+    return called
 
 
 def _alarmed_coroutine(
-    task: Task[Any, Any], seconds: float
+    call: Callable[..., Coroutine[Any, Any, Any]], seconds: float
 ) -> Callable[..., Coroutine[Any, Any, Any]]:
-    return lambda *args, **kwargs: until(seconds, task(*args, **kwargs))
+    return lambda *args, **kwargs: until(seconds, call(*args, **kwargs))
 
 
 def _max_retries(max_attempts: str, task: Task[Any, Any]) -> int | None:

@@ -109,5 +109,8 @@ def _job_record(job: ClaimedJob) -> str:
             job.args,
             job.kwargs,
             job.headers or "",
+            job.parent_id or "",
+            job.root_id or "",
+            "t" if job.linked else "",
         )
     )

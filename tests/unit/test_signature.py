@@ -9,7 +9,7 @@ import json
 import pytest
 
 from pgqueue import AsyncResult, InvalidCall, InvalidOption, InvalidPayload
-from pgqueue.signature import Signature
+from pgqueue.canvas.signature import Signature
 from pgqueue.task import Task
 
 
@@ -41,6 +41,7 @@ def test_it_is_a_dict_that_json_keeps(task):
         "args": [1],
         "kwargs": {"b": 2},
         "options": {"queue": "mail", "countdown": 5},
+        "subtask_type": None,
         "immutable": False,
     }
     assert json.loads(json.dumps(signature)) == said
