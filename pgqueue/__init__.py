@@ -1,6 +1,6 @@
 """pgqueue: a transactional job queue for Python on PostgreSQL alone."""
 
-from pgqueue.app import PgQueue
+from pgqueue.app import PgQueue, current_app, current_task, get_current_task
 from pgqueue.bulk import Enqueued
 from pgqueue.errors import (
     ConfigurationError,
@@ -23,6 +23,8 @@ from pgqueue.errors import (
     UsageError,
 )
 from pgqueue.result import AsyncResult
+from pgqueue.settings import ConfigurationWarning, celery_setting
+from pgqueue.shared import shared_task
 from pgqueue.signature import Signature
 from pgqueue.task import Task
 
@@ -31,6 +33,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncResult",
     "ConfigurationError",
+    "ConfigurationWarning",
     "Enqueued",
     "InvalidCall",
     "InvalidOption",
@@ -53,4 +56,9 @@ __all__ = [
     "UnknownTask",
     "UsageError",
     "__version__",
+    "celery_setting",
+    "current_app",
+    "current_task",
+    "get_current_task",
+    "shared_task",
 ]

@@ -20,6 +20,7 @@ from pgqueue.options import Options, new_job
 from pgqueue.query import Query
 from pgqueue.result import AsyncResult
 from pgqueue.rows import Outcome
+from pgqueue.settings import Settings
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
 from pgqueue.waiting import ResultWaiter
 
@@ -38,6 +39,7 @@ class Client:
         max_connections: int = 10,
     ) -> None:
         self.schema = checked_schema(schema)
+        self.conf = Settings()
         self._given_dsn = dsn
         self._given_listen_dsn = listen_dsn
         self._max_connections = max_connections
@@ -63,7 +65,7 @@ class Client:
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, which need not be registered in this process."""
-        job = new_job(name, args, kwargs or {}, options)
+        job = new_job(name, args, kwargs or {}, self.conf.routed(name, args, kwargs, options))
         self.run(operations.enqueue(job), self.bound(connection))
         return AsyncResult(job.id, self)
 
@@ -77,7 +79,7 @@ class Client:
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, from a coroutine."""
-        job = new_job(name, args, kwargs or {}, options)
+        job = new_job(name, args, kwargs or {}, self.conf.routed(name, args, kwargs, options))
         await self.arun(operations.enqueue(job), self.bound(connection))
         return AsyncResult(job.id, self)
 
@@ -100,7 +102,7 @@ class Client:
         >>> len(jobs)
         0
         """
-        stream = Stream(jobs(calls))
+        stream = Stream(jobs(calls, self.conf))
         connection = self.bound(connection)
         if not stream.first:
             pass
@@ -119,7 +121,7 @@ class Client:
         connection = self.bound(connection)
         # Made before it is needed: Django, which has none, is refused however few the jobs are.
         block = None if connection is None else transports.aatomic(connection)
-        stream = Stream(jobs(calls))
+        stream = Stream(jobs(calls, self.conf))
         if not stream.first:
             pass
         elif stream.is_small:
@@ -141,12 +143,13 @@ class Client:
     @property
     def dsn(self) -> str:
         """The connection string that is used; raises `ConfigurationError` if none is to be had."""
-        return find_dsn(self._given_dsn)
+        return find_dsn(self._given_dsn or os.environ.get("PGQUEUE_DSN") or self.conf.dsn)
 
     @property
     def listen_dsn(self) -> str | None:
         """The connection string for wake-ups, if it is another one."""
-        return self._given_listen_dsn or os.environ.get("PGQUEUE_LISTEN_DSN") or None
+        given = self._given_listen_dsn or os.environ.get("PGQUEUE_LISTEN_DSN")
+        return given or self.conf.listen_dsn or None
 
     @property
     def pools(self) -> Pools:

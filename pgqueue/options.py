@@ -12,7 +12,7 @@ from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.limits import RESERVED, Limits, checked_limits, noted
-from pgqueue.retry import MAX_DELAY, MAX_RETRIES, RetryPolicy, is_retry_limit
+from pgqueue.retry import MAX_DELAY, MAX_RETRIES, is_retry_limit
 from pgqueue.rows import FOREVER, NewJob
 
 MAX_NAME_BYTES = 200
@@ -42,43 +42,17 @@ class Options(TypedDict, total=False):
     notify: bool
 
 
-class TaskOptions(TypedDict, total=False):
-    """The options of `@app.task(...)`; Celery's names and defaults.
+def said(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a call over those that hold without; None for a queue says nothing.
 
-    `name`: else the module's and the function's. `queue`, `priority`, `expires` (seconds): what
-    its jobs have if the call does not say otherwise. `time_limit`, `soft_time_limit`: seconds after
-    which a run is killed, and asked to end. The others are the task's `RetryPolicy`.
+    >>> said({"queue": "mail", "expires": 60}, {"queue": None, "expires": None})
+    {'queue': 'mail', 'expires': None}
     """
-
-    name: str
-    queue: str
-    priority: int
-    expires: float
-    time_limit: float | None
-    soft_time_limit: float | None
-    max_retries: int | None
-    default_retry_delay: float
-    autoretry_for: Sequence[type[BaseException]]
-    dont_autoretry_for: Sequence[type[BaseException]]
-    retry_backoff: bool | float
-    retry_backoff_max: float
-    retry_jitter: bool
-
-
-def checked_options(options: TaskOptions) -> dict[str, Any]:
-    """Return the options of a task as `Task` takes them: those of retrying and the limits as one.
-
-    >>> checked_options({"queue": "mail", "max_retries": 5})["policy"].max_retries
-    5
-    """
-    _refuse_unknown(options, TaskOptions.__annotations__, "@app.task")
-    policy_names = RetryPolicy.__dataclass_fields__.keys()
-    policy: dict[str, Any] = {k: v for k, v in options.items() if k in policy_names}
-    for name in ("autoretry_for", "dont_autoretry_for"):
-        if isinstance(policy.get(name), list):
-            policy[name] = tuple(policy[name])
-    others = {k: v for k, v in options.items() if k not in (*policy_names, *Limits._fields)}
-    return {**others, "policy": RetryPolicy(**policy), "limits": _limits(options)}
+    merged = {**defaults, **options}
+    for name in ("queue", "priority"):
+        if name in defaults and merged[name] is None:
+            merged[name] = defaults[name]
+    return merged
 
 
 def new_job(
@@ -123,7 +97,7 @@ def new_job(
     )
 
 
-def _limits(options: Mapping[str, Any] | TaskOptions) -> Limits:
+def _limits(options: Mapping[str, Any]) -> Limits:
     return checked_limits(options.get("time_limit"), options.get("soft_time_limit"))
 
 

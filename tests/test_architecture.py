@@ -24,11 +24,12 @@ HOUSE = """
     contrib dashboard testing cli bench demo
     worker
     loading pgqueue
-    app
+    shared app
     client
-    canvas schedules bulk task running signature result options waiting
+    canvas schedules bulk task running declaring signature result settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
+    apps proxy models discovery
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
 """

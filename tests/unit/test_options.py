@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgqueue.errors import ConfigurationError, InvalidOption, InvalidPayload
-from pgqueue.limits import NO_LIMITS
-from pgqueue.options import Options, TaskOptions, checked_name, checked_options, new_job
-from pgqueue.retry import RetryPolicy
+from pgqueue.errors import InvalidOption, InvalidPayload
+from pgqueue.options import Options, checked_name, new_job
 from pgqueue.rows import FOREVER, NewJob
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
@@ -151,27 +149,3 @@ def test_a_value_that_json_cannot_hold_is_refused_with_its_place(args, kwargs, h
     with pytest.raises(InvalidPayload) as caught:
         new_job("mail.send", args, kwargs, {"task_id": str(uuid4()), "headers": headers})
     assert str(caught.value).startswith(place)
-
-
-# ── the options of @app.task ──
-
-
-def test_those_of_retrying_become_the_policy_and_the_others_stay():
-    options = {"queue": "mail", "priority": 5, "max_retries": 7, "autoretry_for": [OSError]}
-    policy = RetryPolicy(max_retries=7, autoretry_for=(OSError,))
-    others = {"queue": "mail", "priority": 5}
-    assert checked_options(options) == {**others, "policy": policy, "limits": NO_LIMITS}
-
-
-def test_every_field_of_the_policy_is_an_option_of_a_task():
-    assert RetryPolicy.__dataclass_fields__.keys() <= TaskOptions.__annotations__.keys()
-
-
-def test_an_unknown_option_of_a_task_is_refused_with_the_nearest():
-    with pytest.raises(InvalidOption, match=r"^max_retry= is not an option of @app\.task; did "):
-        checked_options({"max_retry": 5})
-
-
-def test_a_single_exception_class_is_refused_with_the_remedy():
-    with pytest.raises(ConfigurationError, match=r"autoretry_for=.*OSError.*: give a tuple of"):
-        checked_options({"autoretry_for": OSError})
