@@ -162,7 +162,7 @@ def _hello(app: PgQueue) -> dict[str, object]:
         "listen_dsn": app.listen_dsn,
         "schema": app.schema,
         "tasks": sorted(app.tasks),
-        "queues": sorted({task.queue for task in app.tasks.values()}),
+        "queues": list(app.conf.task_queues or sorted({task.queue for task in app.tasks.values()})),
         "coroutines": [task.name for task in app.tasks.values() if task.is_async],
         "limits": {task.name: task.limits for task in app.tasks.values() if any(task.limits)},
     }
