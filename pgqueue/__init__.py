@@ -1,6 +1,6 @@
 """pgqueue: a transactional job queue for Python on PostgreSQL alone."""
 
-from pgqueue.app import PgQueue
+from pgqueue.app import PgQueue, current_app, current_task, get_current_task
 from pgqueue.bulk import Enqueued
 from pgqueue.canvas.kinds import chain, chord, group
 from pgqueue.canvas.repeated import chunks, xmap, xstarmap
@@ -32,6 +32,8 @@ from pgqueue.errors import (
     UsageError,
 )
 from pgqueue.result import AsyncResult, allow_join_result
+from pgqueue.settings import ConfigurationWarning, celery_setting
+from pgqueue.shared import shared_task
 from pgqueue.task import Task
 
 __version__ = "0.1.0"
@@ -40,6 +42,7 @@ __all__ = [
     "AsyncResult",
     "ChordError",
     "ConfigurationError",
+    "ConfigurationWarning",
     "EagerResult",
     "Enqueued",
     "GroupResult",
@@ -69,11 +72,16 @@ __all__ = [
     "UsageError",
     "__version__",
     "allow_join_result",
+    "celery_setting",
     "chain",
     "chord",
     "chunks",
+    "current_app",
+    "current_task",
+    "get_current_task",
     "group",
     "maybe_signature",
+    "shared_task",
     "signature",
     "xmap",
     "xstarmap",

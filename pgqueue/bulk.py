@@ -18,6 +18,7 @@ from pgqueue.publishing import announce, published
 from pgqueue.query import Copy, Query
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.rows import NewJob
+from pgqueue.settings import Settings
 from pgqueue.signals import after_task_publish
 from pgqueue.statements import statement
 from pgqueue.task import Task
@@ -188,16 +189,16 @@ def _following(steps: Steps, answer: Any) -> Query[Any] | Copy | None:
         return None
 
 
-def jobs(calls: Iterable[ManyCall]) -> Iterator[NewJob]:
+def jobs(calls: Iterable[ManyCall], conf: Settings) -> Iterator[NewJob]:
     """Yield the job of each call; an error names the number of the call, from 0 on."""
     for number, call in enumerate(calls):
         try:
-            yield announce(_job(call))
+            yield announce(_job(call, conf))
         except PgQueueError as error:
             raise type(error)(f"enqueue_many, item {number}: {error}") from error
 
 
-def _job(call: object) -> NewJob:
+def _job(call: object, conf: Settings) -> NewJob:
     if isinstance(call, Signature):
         return call.job()
     if not isinstance(call, (tuple, list)) or not 1 <= len(call) <= len(_LEFT_OUT):
@@ -215,5 +216,5 @@ def _job(call: object) -> NewJob:
     if isinstance(task, Task):
         return task.job(args, kwargs, options)
     if isinstance(task, str):
-        return new_job(task, args, kwargs, options)
+        return new_job(task, args, kwargs, conf.routed(task, args, kwargs, options))
     raise InvalidCall(f"{shortened(task)}: give a task, or the name of one")

@@ -24,6 +24,7 @@ from pgqueue.publishing import aannounce, announce, apublished, published
 from pgqueue.query import Query
 from pgqueue.result import AsyncResult
 from pgqueue.rows import NewJob, Outcome
+from pgqueue.settings import Settings
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
 from pgqueue.task import Task
 from pgqueue.waiting import ResultWaiter
@@ -43,6 +44,7 @@ class Client:
         max_connections: int = 10,
     ) -> None:
         self.schema = checked_schema(schema)
+        self.conf = Settings()
         self._given_dsn = dsn
         self._given_listen_dsn = listen_dsn
         self._max_connections = max_connections
@@ -71,7 +73,8 @@ class Client:
         if options.get("link") or options.get("link_error"):
             signature: Signature[Any] = Signature(name, args, kwargs, app=self)
             return signature.apply_async(connection=connection, **options)
-        job = new_job(name, args, kwargs or {}, options, zone_of(self))
+        routed = self.conf.routed(name, args, kwargs, options)
+        job = new_job(name, args, kwargs or {}, routed, zone_of(self, options))
         if self.always_eager:
             return self.apply(self._known(name), job)
         job = announce(job)
@@ -92,7 +95,8 @@ class Client:
         if options.get("link") or options.get("link_error"):
             signature: Signature[Any] = Signature(name, args, kwargs, app=self)
             return await signature.aapply_async(connection=connection, **options)
-        job = new_job(name, args, kwargs or {}, options, zone_of(self))
+        routed = self.conf.routed(name, args, kwargs, options)
+        job = new_job(name, args, kwargs or {}, routed, zone_of(self, options))
         if self.always_eager:
             return await self.aapply(self._known(name), job)
         job = await aannounce(job)
@@ -105,7 +109,7 @@ class Client:
     @property
     def always_eager(self) -> bool:
         """Whether calls are made in place instead of being enqueued: `task_always_eager`."""
-        return bool(getattr(getattr(self, "conf", None), "task_always_eager", False))
+        return bool(self.conf.task_always_eager)
 
     def apply(
         self, task: Task[Any, Any], job: NewJob, *, retries: int = 0, throw: bool | None = None
@@ -130,7 +134,7 @@ class Client:
 
     @property
     def _propagates(self) -> bool:
-        return bool(getattr(getattr(self, "conf", None), "task_eager_propagates", False))
+        return bool(self.conf.task_eager_propagates)
 
     def _known(self, name: str) -> Task[Any, Any]:
         tasks: Mapping[str, Task[Any, Any]] = getattr(self, "tasks", {})
@@ -160,7 +164,7 @@ class Client:
         >>> len(jobs)
         0
         """
-        stream = Stream(jobs(calls))
+        stream = Stream(jobs(calls, self.conf))
         connection = self.bound(connection)
         if not stream.first:
             pass
@@ -180,7 +184,7 @@ class Client:
         connection = self.bound(connection)
         # Made before it is needed: Django, which has none, is refused however few the jobs are.
         block = None if connection is None else transports.aatomic(connection)
-        stream = Stream(jobs(calls))
+        stream = Stream(jobs(calls, self.conf))
         if not stream.first:
             pass
         elif stream.is_small:
@@ -203,12 +207,13 @@ class Client:
     @property
     def dsn(self) -> str:
         """The connection string that is used; raises `ConfigurationError` if none is to be had."""
-        return find_dsn(self._given_dsn)
+        return find_dsn(self._given_dsn or os.environ.get("PGQUEUE_DSN") or self.conf.dsn)
 
     @property
     def listen_dsn(self) -> str | None:
         """The connection string for wake-ups, if it is another one."""
-        return self._given_listen_dsn or os.environ.get("PGQUEUE_LISTEN_DSN") or None
+        given = self._given_listen_dsn or os.environ.get("PGQUEUE_LISTEN_DSN")
+        return given or self.conf.listen_dsn or None
 
     @property
     def pools(self) -> Pools:

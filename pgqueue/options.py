@@ -13,7 +13,7 @@ from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.limits import RESERVED, Limits, checked_limits, noted
-from pgqueue.retry import MAX_DELAY, MAX_RETRIES, RetryPolicy, is_retry_limit
+from pgqueue.retry import MAX_DELAY, MAX_RETRIES, is_retry_limit
 from pgqueue.rows import FOREVER, NewJob
 
 MAX_NAME_BYTES = 200
@@ -73,44 +73,17 @@ WITHOUT_MEANING = {
 }
 
 
-class TaskOptions(TypedDict, total=False):
-    """The options of `@app.task(...)`; Celery's names and defaults.
+def said(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a call over those that hold without; None for a queue says nothing.
 
-    `name`: else the module's and the function's. `queue`, `priority`, `expires` (seconds): what
-    its jobs have if the call does not say otherwise. `time_limit`, `soft_time_limit`: seconds after
-    which a run is killed, and asked to end. The others are the task's `RetryPolicy`.
+    >>> said({"queue": "mail", "expires": 60}, {"queue": None, "expires": None})
+    {'queue': 'mail', 'expires': None}
     """
-
-    name: str
-    queue: str
-    priority: int
-    expires: float
-    time_limit: float | None
-    soft_time_limit: float | None
-    max_retries: int | None
-    default_retry_delay: float
-    autoretry_for: Sequence[type[BaseException]]
-    dont_autoretry_for: Sequence[type[BaseException]]
-    retry_backoff: bool | float
-    retry_backoff_max: float
-    retry_jitter: bool
-    retry_kwargs: Mapping[str, Any]
-
-
-def checked_options(options: TaskOptions) -> dict[str, Any]:
-    """Return the options of a task as `Task` takes them: those of retrying and the limits as one.
-
-    >>> checked_options({"queue": "mail", "max_retries": 5})["policy"].max_retries
-    5
-    """
-    _refuse_unknown(options, TaskOptions.__annotations__, "@app.task")
-    policy_names = RetryPolicy.__dataclass_fields__.keys()
-    policy: dict[str, Any] = {k: v for k, v in options.items() if k in policy_names}
-    for name in ("autoretry_for", "dont_autoretry_for"):
-        if isinstance(policy.get(name), list):
-            policy[name] = tuple(policy[name])
-    others = {k: v for k, v in options.items() if k not in (*policy_names, *Limits._fields)}
-    return {**others, "policy": RetryPolicy(**policy), "limits": _limits(options)}
+    merged = {**defaults, **options}
+    for name in ("queue", "priority"):
+        if name in defaults and merged[name] is None:
+            merged[name] = defaults[name]
+    return merged
 
 
 def new_job(
@@ -167,22 +140,14 @@ def new_job(
     )
 
 
-def given(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options over defaults: None is no option, but for `max_retries`, where it is a value.
+def zone_of(database: object, options: Mapping[str, Any]) -> tzinfo:
+    """Return the time zone in which an application means the times of a call that say none.
 
-    >>> given({"queue": None, "max_retries": None}, {"queue": "mail", "max_retries": 3})
-    {'queue': 'mail', 'max_retries': None}
-    """
-    said = {k: v for k, v in options.items() if v is not None or k == "max_retries"}
-    return {**defaults, **said}
-
-
-def zone_of(database: object) -> tzinfo:
-    """Return the time zone of an application's settings, in which times without one are meant.
-
-    >>> zone_of(object())
+    >>> zone_of(object(), {})
     datetime.timezone.utc
     """
+    if "eta" not in options and "expires" not in options:  # most calls
+        return UTC
     zone: tzinfo | None = getattr(getattr(database, "conf", None), "zone", None)
     return zone or UTC
 
@@ -196,7 +161,7 @@ def _notes(options: Mapping[str, Any]) -> dict[str, Any]:
     return notes
 
 
-_said: set[str] = set()
+_warned: set[str] = set()
 
 
 def _say_without_meaning(options: Mapping[str, Any]) -> None:
@@ -207,13 +172,13 @@ def _say_without_meaning(options: Mapping[str, Any]) -> None:
             "have carried as plain values, or its key in a table"
         )
     for name in options.keys() & WITHOUT_MEANING.keys():
-        if options[name] is not None and name not in _said:
-            _said.add(name)
+        if options[name] is not None and name not in _warned:
+            _warned.add(name)
             reason = WITHOUT_MEANING[name]
             warnings.warn(f"{name}= has no meaning in pgqueue: {reason}", stacklevel=5)
 
 
-def _limits(options: Mapping[str, Any] | TaskOptions) -> Limits:
+def _limits(options: Mapping[str, Any]) -> Limits:
     return checked_limits(options.get("time_limit"), options.get("soft_time_limit"))
 
 

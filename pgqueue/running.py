@@ -78,7 +78,7 @@ class Running:
                 task_kwargs=request.kwargs if kwargs is None else dict(kwargs),
             )
         if eta is not None:
-            moment = checked_moment("eta", eta, zone_of(self.database))
+            moment = checked_moment("eta", eta, zone_of(self.database, {"eta": eta}))
             countdown = (moment - datetime.now(UTC)).total_seconds()
         delay = self.policy.default_retry_delay
         if countdown is not None:

@@ -37,7 +37,9 @@ class _Connection:
 
     def hears(self, sender: Any) -> bool:
         given = self.sender
-        return given is None or given is sender or (isinstance(given, str) and given == sender)
+        if isinstance(given, str):
+            return isinstance(sender, str) and given == sender
+        return given is None or given is sender
 
     def alive(self) -> Callable[..., Any] | None:
         found: Callable[..., Any] | None = self.receiver() if self.weak else self.receiver

@@ -24,13 +24,14 @@ HOUSE = """
     contrib dashboard testing cli bench demo
     worker
     loading pgqueue
-    app
+    shared app
     client
     schedules bulk eager attempt hooks task
-    running canvas eager_result result lineage options waiting
+    running canvas declaring eager_result result lineage settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
     publishing log
+    apps proxy models discovery
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
 """

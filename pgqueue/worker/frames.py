@@ -16,6 +16,7 @@ from typing import Any
 from pgqueue.rows import ClaimedJob
 
 JOBS, RECALL, QUIT = "J", "R", "Q"  # to the child
+NOTICE = "N"  # the same: what happens to the worker, for the application
 HELLO, OUTCOMES, BROKEN = "H", "O", "B"  # from the child
 
 #: The first field of an outcome's record.
@@ -65,6 +66,11 @@ def outcomes_frame(records: Iterable[str]) -> bytes:
 def hello_frame(hello: dict[str, Any]) -> bytes:
     """Return the frame with which a child introduces itself."""
     return frame(HELLO, json.dumps(hello))
+
+
+def notice_frame(event: str, **about: Any) -> bytes:
+    """Return the frame that tells a child what happens to the worker."""
+    return frame(NOTICE, json.dumps({"event": event, **about}))
 
 
 class FrameReader:

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
+from pgqueue.settings import Settings
+
 
 class Recorder:
     """A ResultSource that writes down what it is asked, and answers with the rows it was given."""
@@ -16,6 +18,7 @@ class Recorder:
         self.asked = []
         self.rows = {}
         self.future = Future()
+        self.conf = Settings(read_places=False)
 
     def run(self, query, connection=None):
         self.asked.append((query, connection))

@@ -10,20 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgqueue.errors import ConfigurationError, InvalidOption, InvalidPayload
-from pgqueue.limits import NO_LIMITS
-from pgqueue.options import (
-    WITHOUT_MEANING,
-    Options,
-    TaskOptions,
-    checked_name,
-    checked_options,
-    new_job,
-)
-from pgqueue.options import (
-    given as given_over,
-)
-from pgqueue.retry import RetryPolicy
+from pgqueue.errors import InvalidOption, InvalidPayload
+from pgqueue.options import WITHOUT_MEANING, Options, checked_name, new_job
 from pgqueue.rows import FOREVER, NewJob
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
@@ -109,19 +97,11 @@ def test_a_time_without_a_zone_is_in_the_zone_that_is_given():
 def test_what_celery_has_an_option_for_and_pgqueue_has_not_is_taken_and_said_once(
     name, monkeypatch
 ):
-    monkeypatch.setattr("pgqueue.options._said", set())
+    monkeypatch.setattr("pgqueue.options._warned", set())
     with pytest.warns(UserWarning, match=f"^{name}= has no meaning in pgqueue: ") as caught:
         assert job(**{name: "x"}) == job()
     assert len(caught) == 1
     assert job(**{name: "x"}) == job()
-
-
-def test_options_that_are_none_leave_the_tasks_own_but_for_max_retries():
-    own = {"queue": "mail", "expires": 60, "max_retries": 3}
-    assert given_over({"queue": None, "expires": None, "max_retries": None}, own) == {
-        **own,
-        "max_retries": None,
-    }
 
 
 def test_without_a_task_id_every_job_has_one_of_its_own():
@@ -203,27 +183,3 @@ def test_a_value_that_json_cannot_hold_is_refused_with_its_place(args, kwargs, h
     with pytest.raises(InvalidPayload) as caught:
         new_job("mail.send", args, kwargs, {"task_id": str(uuid4()), "headers": headers})
     assert str(caught.value).startswith(place)
-
-
-# ── the options of @app.task ──
-
-
-def test_those_of_retrying_become_the_policy_and_the_others_stay():
-    options = {"queue": "mail", "priority": 5, "max_retries": 7, "autoretry_for": [OSError]}
-    policy = RetryPolicy(max_retries=7, autoretry_for=(OSError,))
-    others = {"queue": "mail", "priority": 5}
-    assert checked_options(options) == {**others, "policy": policy, "limits": NO_LIMITS}
-
-
-def test_every_field_of_the_policy_is_an_option_of_a_task():
-    assert RetryPolicy.__dataclass_fields__.keys() <= TaskOptions.__annotations__.keys()
-
-
-def test_an_unknown_option_of_a_task_is_refused_with_the_nearest():
-    with pytest.raises(InvalidOption, match=r"^max_retry= is not an option of @app\.task; did "):
-        checked_options({"max_retry": 5})
-
-
-def test_a_single_exception_class_is_refused_with_the_remedy():
-    with pytest.raises(ConfigurationError, match=r"autoretry_for=.*OSError.*: give a tuple of"):
-        checked_options({"autoretry_for": OSError})

@@ -10,7 +10,7 @@ import pytest
 
 from pgqueue import AsyncResult, InvalidCall, InvalidOption, InvalidPayload
 from pgqueue.canvas.signature import Signature
-from pgqueue.task import Task
+from pgqueue.task import make_task
 
 
 def add(a, b=1, *, c=0):
@@ -19,7 +19,7 @@ def add(a, b=1, *, c=0):
 
 @pytest.fixture
 def task(recorder):
-    return Task(add, recorder, name="add", queue="sums")
+    return make_task(add, recorder, name="add", queue="sums")
 
 
 @pytest.fixture

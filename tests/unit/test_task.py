@@ -27,9 +27,8 @@ from pgqueue.errors import (
 )
 from pgqueue.request import Request, current
 from pgqueue.result import AsyncResult
-from pgqueue.retry import RetryPolicy
 from pgqueue.rows import FOREVER
-from pgqueue.task import Task
+from pgqueue.task import make_task
 
 
 def add(a: int, b: int = 1, *, c: int = 0) -> int:
@@ -47,7 +46,7 @@ async def resize(path):
 
 @pytest.fixture
 def task(recorder):
-    return Task(add, recorder)
+    return make_task(add, recorder)
 
 
 @contextmanager
@@ -67,13 +66,13 @@ def running(attempt=1, max_retries=3, job="a-job"):
 
 def test_a_call_runs_the_function_and_sends_nothing(task, recorder):
     assert task(1, c=2) == 4
-    assert Task(bound, recorder, bind=True)(5)[1] == 5
+    assert make_task(bound, recorder, bind=True)(5)[1] == 5
     assert asyncio.run(PgQueue().task(resize)("a.png")) == "a.png"
     assert recorder.asked == []
 
 
 def test_bind_gives_the_function_its_task(recorder):
-    task = Task(bound, recorder, bind=True)
+    task = make_task(bound, recorder, bind=True)
     assert task(5)[0] is task
 
 
@@ -88,7 +87,7 @@ def test_attributes_of_the_function_do_not_take_the_place_of_the_tasks_own(recor
         pass
 
     function.queue = function.database = function.delay = "the function's"
-    task = Task(function, recorder)
+    task = make_task(function, recorder)
     assert (task.queue, task.database) == ("default", recorder)
     assert isinstance(task.delay(), AsyncResult)
 
@@ -163,17 +162,17 @@ def test_every_way_to_enqueue_sends_the_same(task, recorder):
 
 
 def test_the_first_parameter_of_a_bound_task_is_not_an_argument(recorder):
-    task = Task(bound, recorder, bind=True)
+    task = make_task(bound, recorder, bind=True)
     task.delay(5)
     with pytest.raises(InvalidCall, match=r"\.bound\(number\): too many positional arguments"):
         task.delay("self", 5)
     with pytest.raises(UsageError, match="bind=True needs a first parameter, self"):
-        Task(lambda: None, recorder, bind=True)
+        make_task(lambda: None, recorder, bind=True)
 
 
 def test_the_options_of_the_task_are_those_of_its_jobs_unless_the_call_says_otherwise(recorder):
-    policy = RetryPolicy(max_retries=7)
-    task = Task(add, recorder, queue="slow", priority=2, expires=60, policy=policy)
+    options = {"queue": "slow", "priority": 2, "expires": 60, "max_retries": 7}
+    task = make_task(add, recorder, **options)
     job = task.job([1], {}, {})
     assert (job.queue, job.priority, job.expires_in, job.max_attempts) == ("slow", 2, 60.0, 8)
     options = {"queue": "fast", "priority": 0, "expires": 1, "max_retries": None}
@@ -190,9 +189,9 @@ def test_the_options_of_the_task_are_those_of_its_jobs_unless_the_call_says_othe
         ({"expires": "soon"}, "expires='soon': give a number of seconds"),
     ],
 )
-def test_a_wrong_option_of_the_task_is_refused_where_it_is_defined(recorder, options, message):
+def test_a_wrong_option_of_the_task_is_refused_where_it_is_defined(options, message):
     with pytest.raises(InvalidOption) as caught:
-        Task(add, recorder, **options)
+        PgQueue().task(**options)
     assert message in str(caught.value)
 
 
@@ -264,7 +263,7 @@ def asked_to_retry(task, **options):
 
 
 def test_retry_waits_as_long_as_it_is_told_or_as_the_policy_says(recorder):
-    task = Task(add, recorder, policy=RetryPolicy(default_retry_delay=42))
+    task = make_task(add, recorder, default_retry_delay=42)
     with running():
         assert asked_to_retry(task).countdown == 42
         assert asked_to_retry(task, countdown=0).countdown == 0
