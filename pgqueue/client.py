@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from uuid import UUID
 
 from pgqueue import bulk, operations, transports
@@ -22,6 +22,9 @@ from pgqueue.result import AsyncResult
 from pgqueue.rows import Outcome
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
 from pgqueue.waiting import ResultWaiter
+
+if TYPE_CHECKING:
+    from pgqueue.control import Control
 
 T = TypeVar("T")
 
@@ -135,6 +138,13 @@ class Client:
     def AsyncResult(self, id: UUID | str) -> AsyncResult[Any]:  # noqa: N802, A002 (Celery's names)
         """Return the handle of a job by its id."""
         return AsyncResult(id, self)
+
+    @property
+    def control(self) -> Control:
+        """What running workers and unfinished jobs are told; see `Control`."""
+        from pgqueue.control import Control  # noqa: PLC0415 (few processes need it)
+
+        return Control(self)
 
     # ── the database ─────────────────────────────────────────────────────────────────────────
 

@@ -26,7 +26,7 @@ HOUSE = """
     loading pgqueue
     app
     client
-    canvas schedules bulk task running signature result options waiting
+    canvas schedules bulk task running signature result control inspection options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
     retry limits crontab codec signals config arrays backoff describe identifiers request rows

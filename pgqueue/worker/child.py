@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from typing import NoReturn
 
 from pgqueue.app import PgQueue
 from pgqueue.describe import describe_exception
-from pgqueue.limits import checked_limits
+from pgqueue.limits import Limits, checked_limits
 from pgqueue.loading import load_app
 from pgqueue.worker import frames
 from pgqueue.worker.executor import Executor
@@ -63,6 +64,10 @@ def _serve(pipe: socket.socket, app: PgQueue, executor: Executor, writer: Writer
                 executor.submit(frames.read_records(body))
             elif kind == frames.RECALL:
                 executor.recall()
+            elif kind == frames.CANCEL:
+                executor.cancel({(id_, claim) for id_, claim in frames.read_records(body)})
+            elif kind == frames.LIMITS:
+                executor.override({name: Limits(*pair) for name, pair in json.loads(body).items()})
             elif kind == frames.QUIT:
                 executor.wait_until_idle()
                 app.close()

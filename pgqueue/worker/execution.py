@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ class Run:
     `limits` are the worker's, for jobs and tasks that have none of their own.
     """
 
-    __slots__ = ("_limits", "_record", "_request", "deadline", "task")
+    __slots__ = ("_limits", "_record", "_request", "deadline", "revoked", "task")
 
     def __init__(
         self,
@@ -41,9 +42,16 @@ class Run:
         self._record = record
         self._limits = limits
         self._request: Request | None = None
+        #: Whether its coroutine is cancelled because that was asked for.
+        self.revoked = False
         self.task = tasks.get(record[7])
         expires_in = record[4]
         self.deadline = received + float(expires_in) if expires_in else None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The job's id and claim."""
+        return self._record[0], self._record[1]
 
     @property
     def is_async(self) -> bool:
@@ -53,6 +61,10 @@ class Run:
     def unstarted(self) -> str:
         """Return the record that gives the job back."""
         return self._ended(frames.UNSTARTED)
+
+    def cancelled(self) -> str:
+        """Return the record of a job that ends because its cancellation was asked for."""
+        return self._ended(frames.CANCELLED, "cancelled")
 
     def run(self) -> str:
         """Run a sync task in this thread; return the record of how it ended."""
@@ -141,6 +153,8 @@ class Run:
                 exc_info=error,
             )
             return self._ended(frames.DONE)
+        if self.revoked and _is(error, asyncio.CancelledError):
+            return self.cancelled()
         delay, cause = None, error
         if request is not None and self.task is not None:
             try:

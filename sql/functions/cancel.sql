@@ -4,7 +4,8 @@
 --     select pgqueue.cancel('0198…'::uuid);
 --
 -- waiting and queued ones are cancelled at once. A running one is left to its worker, and marked:
--- it will not be run again, whatever becomes of this attempt. Finished ones stay as they are.
+-- it will not be run again, whatever becomes of this attempt, and its worker is told, which cancels
+-- the run if it is a coroutine's. Finished ones stay as they are.
 --
 -- Rows are locked in order of id, as finishing does, so that the two cannot deadlock.
 create or replace function pgqueue.cancel(ids uuid[])
@@ -13,7 +14,8 @@ create or replace function pgqueue.cancel(ids uuid[])
 as $$
 #variable_conflict use_column
 declare
-    ended  bigint;
+    ended    bigint;
+    running  bigint;
 begin
     with found as materialized (
         select j.id, j.state
@@ -26,6 +28,7 @@ begin
         set cancel_requested_at = coalesce(j.cancel_requested_at, pgqueue.now())
         from found f
         where j.id = f.id and f.state = 'running'
+        returning j.id
     ), gone as (
         delete from pgqueue.jobs_live j
         using found f
@@ -44,7 +47,10 @@ begin
         from gone g, (select pgqueue.now() as now) t
         returning id
     )
-    select count(*) into ended from cancelled;
+    select (select count(*) from cancelled), (select count(*) from marked) into ended, running;
+    if running > 0 then
+        perform pgqueue.interrupt(ids, null);
+    end if;
     if ended > 0 then
         perform pgqueue.wake('', 'pgqueue.results');
     end if;
