@@ -7,13 +7,14 @@ import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 from uuid import UUID
 
 from pgqueue import bulk, operations, transports
 from pgqueue.binding import Binding
 from pgqueue.bulk import Enqueued, ManyCall, Stream, jobs
 from pgqueue.config import find_dsn
+from pgqueue.control import Control
 from pgqueue.database import Pools
 from pgqueue.forks import FORKS
 from pgqueue.options import Options, new_job
@@ -22,9 +23,6 @@ from pgqueue.result import AsyncResult
 from pgqueue.rows import Outcome
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
 from pgqueue.waiting import ResultWaiter
-
-if TYPE_CHECKING:
-    from pgqueue.control import Control
 
 T = TypeVar("T")
 
@@ -142,8 +140,6 @@ class Client:
     @property
     def control(self) -> Control:
         """What running workers and unfinished jobs are told; see `Control`."""
-        from pgqueue.control import Control  # noqa: PLC0415 (few processes need it)
-
         return Control(self)
 
     # ── the database ─────────────────────────────────────────────────────────────────────────

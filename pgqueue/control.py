@@ -46,8 +46,8 @@ class Asked(TypedDict, total=False):
     """Whom a command is for, and whether answers are waited for; Celery's names.
 
     `destination`: the name of a worker, or several; else all. `pattern`: those whose name matches,
-    by `matcher`, "glob" (the default) or "pcre", a regular expression. `reply`: wait for answers and
-    return them; at most `timeout` seconds (1.0), and for no more than `limit` of them.
+    by `matcher`, "glob" (the default) or "pcre", a regular expression. `reply`: wait for answers
+    and return them; at most `timeout` seconds (1.0), and for no more than `limit` of them.
     """
 
     destination: str | Iterable[str] | None
