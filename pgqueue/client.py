@@ -15,6 +15,7 @@ from pgqueue.binding import Binding
 from pgqueue.bulk import Enqueued, ManyCall, Stream, jobs
 from pgqueue.canvas.signature import Signature
 from pgqueue.config import find_dsn
+from pgqueue.control import Control
 from pgqueue.database import Pools
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import UnknownTask
@@ -201,6 +202,11 @@ class Client:
     def AsyncResult(self, id: UUID | str) -> AsyncResult[Any]:  # noqa: N802, A002 (Celery's names)
         """Return the handle of a job by its id."""
         return AsyncResult(id, self)
+
+    @property
+    def control(self) -> Control:
+        """What running workers and unfinished jobs are told; see `Control`."""
+        return Control(self)
 
     # ── the database ─────────────────────────────────────────────────────────────────────────
 

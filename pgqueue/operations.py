@@ -16,9 +16,12 @@ from pgqueue.copying import job_blocks
 from pgqueue.query import Copy, Query, Row
 from pgqueue.rows import (
     Attempt,
+    Beat,
     ClaimedJob,
+    Command,
     Edge,
     Finished,
+    HeldJob,
     JobRow,
     Lane,
     LiveTable,
@@ -29,6 +32,7 @@ from pgqueue.rows import (
     Released,
     Retried,
     ServerFacts,
+    TaskSettings,
     Unfollowed,
     VacuumHolder,
     Watch,
@@ -206,6 +210,12 @@ def cancel(ids: Iterable[object]) -> Query[dict[str, str]]:
     return Query("cancel", {"ids": plain_array(ids)}, lambda rows: dict(rows))  # noqa: PLW0108 (typing)
 
 
+def terminate(ids: Iterable[object], signal: str) -> Query[dict[str, str]]:
+    """Cancel jobs, and have those ended that run; returns each known id with its state."""
+    params = {"ids": plain_array(ids), "signal": signal}
+    return Query("terminate", params, lambda rows: dict(rows))  # noqa: PLW0108 (typing)
+
+
 def requeue(ids: Iterable[object]) -> Query[set[str]]:
     """Run finished jobs again from their first attempt on; returns the ids of those that will."""
     return Query("requeue", {"ids": plain_array(ids)}, _ids)
@@ -250,8 +260,8 @@ def register(worker: Mapping[str, Any], lease: float) -> Query[int]:
 
 def heartbeat(
     worker_id: int, lease: float, stats: str, active: str, *, lifeline: str | None = None
-) -> Query[bool]:
-    """Renew a worker's lease; False if it has been declared stopped."""
+) -> Query[Beat | None]:
+    """Renew a worker's lease; None if it has been declared stopped."""
     params = {
         "worker_id": worker_id,
         "lease": lease,
@@ -259,7 +269,7 @@ def heartbeat(
         "active": active,
         "lifeline": lifeline,
     }
-    return Query("heartbeat", params, bool)
+    return Query("heartbeat", params, lambda rows: Beat(*rows[0]) if rows else None)
 
 
 def hold_lifeline(worker_id: int) -> Query[str | None]:
@@ -293,6 +303,29 @@ def stop(worker_id: int) -> Query[None]:
     return Query("stop", {"worker_id": worker_id}, _nothing)
 
 
+def commands(workers: Iterable[int]) -> Query[list[Command]]:
+    """Return what a worker has been told under its ids and has not answered, oldest first."""
+    params = {"workers": plain_array(workers)}
+    return Query("commands", params, lambda rows: [Command(*row) for row in rows])
+
+
+def answer(replies: Mapping[int, str]) -> Query[None]:
+    """Answer what a worker was told: by the command's id, in JSON."""
+    params = {"ids": plain_array(replies), "replies": text_array(replies.values())}
+    return Query("answer", params, _nothing)
+
+
+def adapt(worker_id: int, queues: Sequence[str], processes: int, concurrency: int) -> Query[None]:
+    """Note which queues a worker serves now, and how many jobs it runs at once."""
+    params = {
+        "worker_id": worker_id,
+        "queues": text_array(queues),
+        "processes": processes,
+        "concurrency": concurrency,
+    }
+    return Query("adapt", params, _nothing)
+
+
 def next_due(lanes: Sequence[Lane], tasks: Sequence[str]) -> Query[float | None]:
     """Return the seconds until the next scheduled job of these lanes."""
     params = {
@@ -311,6 +344,44 @@ def lie_down(places: Iterable[str]) -> Query[set[str]]:
 def get_up(places: Iterable[str]) -> Query[None]:
     """Ask no longer to be woken."""
     return Query("get_up", {"places": text_array(places)}, _nothing)
+
+
+# ── control ──────────────────────────────────────────────────────────────────────────────────
+
+
+def tell(
+    broadcast: object, command: str, arguments: str, workers: Iterable[int], seconds: float
+) -> Query[None]:
+    """Tell workers something, with arguments in JSON; it is void after so many seconds."""
+    params = {
+        "broadcast": broadcast,
+        "command": command,
+        "arguments": arguments,
+        "workers": plain_array(workers),
+        "seconds": seconds,
+    }
+    return Query("tell", params, _nothing)
+
+
+def answers(broadcast: object) -> Query[dict[int, str | None]]:
+    """Return what each worker has answered, in JSON; None: nothing yet."""
+    return Query("answers", {"broadcast": broadcast}, lambda rows: dict(rows))  # noqa: PLW0108 (typing)
+
+
+def task_settings() -> Query[list[TaskSettings]]:
+    """Return what was said of tasks while everything runs."""
+    return Query("task_settings", {}, lambda rows: [TaskSettings(*row) for row in rows])
+
+
+def set_time_limit(task: str, hard: float | None, soft: float | None) -> Query[None]:
+    """Say how long runs of a task may take, in seconds, in place of what it declares."""
+    params = {"task": task, "time_limit": hard, "soft_time_limit": soft}
+    return Query("set_time_limit", params, _nothing)
+
+
+def set_rate_limit(task: str, rate: str | None) -> Query[None]:
+    """Say how often a task may run, in place of what it declares."""
+    return Query("set_rate_limit", {"task": task, "rate_limit": rate}, _nothing)
 
 
 # ── queues ───────────────────────────────────────────────────────────────────────────────────
@@ -381,6 +452,27 @@ def queues() -> Query[list[QueueRow]]:
 def workers() -> Query[list[WorkerRow]]:
     """Return the workers that have not stopped."""
     return Query("workers", {}, lambda rows: [WorkerRow(*row) for row in rows])
+
+
+def running(ids: Iterable[object]) -> Query[list[HeldJob]]:
+    """Return those of these jobs that are running."""
+    return Query("running", {"ids": plain_array(ids)}, _held)
+
+
+def running_of(workers: Iterable[int]) -> Query[list[HeldJob]]:
+    """Return the jobs that these workers are running."""
+    return Query("running_of", {"workers": plain_array(workers)}, _held)
+
+
+def scheduled(queues: Iterable[str], limit: int) -> Query[list[HeldJob]]:
+    """Return the jobs of these queues whose time has not come, soonest first."""
+    return Query("scheduled", {"queues": text_array(queues), "limit": limit}, _held)
+
+
+def revoked(running: Iterable[object], limit: int) -> Query[list[str]]:
+    """Return the jobs whose cancellation was asked for: those over, and of these that run."""
+    params = {"ids": plain_array(running), "limit": limit}
+    return Query("revoked", params, lambda rows: [row[0] for row in rows])
 
 
 def ping() -> Query[datetime]:
@@ -550,6 +642,10 @@ def _alone(job: NewJob) -> dict[str, Any]:
     for name in ("chosen", "open_parents", "linked"):  # the first chooses the statement
         del params[name]
     return params
+
+
+def _held(rows: Sequence[Row]) -> list[HeldJob]:
+    return [HeldJob(*row) for row in rows]
 
 
 def _claims(jobs: Sequence[Released] | Sequence[Lost]) -> dict[str, Any]:

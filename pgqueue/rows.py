@@ -155,6 +155,54 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """What a worker learns with a heartbeat: whether it was told something, and a sum of settings.
+
+    The sum changes whenever what was said of tasks does: see `TaskSettings`.
+    """
+
+    told: bool
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a worker was told; `arguments` is JSON."""
+
+    id: int
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """What was said of a task while everything runs; `limited`: also how long its runs may take."""
+
+    task: str
+    rate_limit: str | None
+    limited: bool
+    time_limit: float | None
+    soft_time_limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldJob:
+    """A job that a worker has, or could have once its time comes; the payload is JSON."""
+
+    id: str
+    worker_id: int | None
+    claim: int
+    task: str
+    queue: str
+    priority: int
+    attempt: int
+    run_at: datetime
+    started_at: datetime | None
+    args: str
+    kwargs: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobRow:
     """A job as it stands in the database; `args`, `kwargs`, `headers`, `result` are JSON texts."""
 

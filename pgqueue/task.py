@@ -116,6 +116,7 @@ class Task(Running, Generic[P, R]):
     _signature: inspect.Signature
     _arity: range
     _plan: Plan | None = None
+    _limits: Limits | None = None
     _models: Models | None = None
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -153,8 +154,12 @@ class Task(Running, Generic[P, R]):
 
     @property
     def limits(self) -> Limits:
-        """How long its runs may take, as far as it says that itself."""
-        return self.plan.limits
+        """How long its runs may take, as far as it says that itself; or what was set instead."""
+        return self.plan.limits if self._limits is None else self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._limits = limits
 
     def _replan(self) -> Plan:
         conf = self.database.conf

@@ -79,6 +79,7 @@ declare
     family  boolean;
     tied    uuid[];
     since   timestamptz;
+    running bigint;
 begin
     select bool_or(f.linked) into family
     from (
@@ -102,6 +103,7 @@ begin
         set cancel_requested_at = coalesce(j.cancel_requested_at, pgqueue.now())
         from found f
         where j.id = f.id and f.state = 'running'
+        returning j.id
     ), gone as (
         delete from pgqueue.jobs_live j
         using found f
@@ -120,9 +122,15 @@ begin
         from gone g, (select pgqueue.now() as now) t
         returning id, finished_at, linked or open_parents > 0 as tied
     )
-    select count(*), array_agg(c.id) filter (where c.tied), min(c.finished_at)
-    into ended, tied, since
-    from cancelled c;
+    select
+        (select count(*) from cancelled),
+        (select array_agg(c.id) filter (where c.tied) from cancelled c),
+        (select min(c.finished_at) from cancelled c),
+        (select count(*) from marked)
+    into ended, tied, since, running;
+    if running > 0 then
+        perform pgqueue.interrupt(ids, null);
+    end if;
     if ended > 0 then
         perform pgqueue.wake('', 'pgqueue.results');
     end if;
@@ -545,6 +553,23 @@ CREATE FUNCTION pgqueue.incarnation() RETURNS text
     LANGUAGE sql STABLE
     RETURN ((EXTRACT(epoch FROM pg_postmaster_start_time()) || ' '::text) || COALESCE(EXTRACT(epoch FROM pg_stat_get_bgwriter_stat_reset_time()), (0)::numeric));
 
+CREATE FUNCTION pgqueue.interrupt(ids uuid[], signal text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform pgqueue.tell(
+        pgqueue.uuid7(), 'revoke',
+        jsonb_build_object('jobs', r.jobs, 'signal', interrupt.signal),
+        array[r.worker_id], 3600)
+    from (
+        select j.worker_id, jsonb_agg(jsonb_build_array(j.id, j.claim)) as jobs
+        from unnest(interrupt.ids) as i (id)
+        join pgqueue.jobs_live j on j.id = i.id
+        where j.state = 'running' and j.cancel_requested_at is not null
+        group by j.worker_id
+    ) r;
+end $$;
+
 CREATE FUNCTION pgqueue.is_finished(job_id uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
     AS $$
@@ -710,6 +735,37 @@ begin
     return false;
 end $$;
 
+CREATE FUNCTION pgqueue.tell(broadcast uuid, command text, arguments jsonb, workers bigint[], seconds double precision) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if cardinality(workers) > 0 then
+        delete from pgqueue.commands c
+        where c.id in (
+            select o.id from pgqueue.commands o
+            where o.expires_at < pgqueue.now() - interval '1 hour'
+            for update skip locked);
+        insert into pgqueue.commands
+            (broadcast, worker_id, command, arguments, sent_at, expires_at)
+        select
+            tell.broadcast, w.id, tell.command, tell.arguments, t.now,
+            t.now + make_interval(secs => tell.seconds)
+        from unnest(tell.workers) as w (id), (select pgqueue.now() as now) t;
+        perform pg_notify('pgqueue.control', '');
+    end if;
+end $$;
+
+CREATE FUNCTION pgqueue.terminate(ids uuid[], signal text DEFAULT 'SIGTERM'::text) RETURNS TABLE(id uuid, state pgqueue.job_state)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+    perform from pgqueue.cancel(ids);
+    perform pgqueue.interrupt(ids, signal);
+    return query
+    select j.id, j.state from pgqueue.jobs j where j.id = any (ids);
+end $$;
+
 CREATE FUNCTION pgqueue.uuid7() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE
     RETURN (encode(set_bit(set_bit(OVERLAY(uuid_send(gen_random_uuid()) PLACING SUBSTRING(int8send(((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))::bigint) FROM 3) FROM 1 FOR 6), (52)::bigint, 1), (53)::bigint, 1), 'hex'::text))::uuid;
@@ -717,6 +773,27 @@ CREATE FUNCTION pgqueue.uuid7() RETURNS uuid
 CREATE FUNCTION pgqueue.wake(place text, channel text) RETURNS void
     LANGUAGE sql
     RETURN CASE WHEN CASE WHEN pg_try_advisory_lock(pgqueue.gate(place)) THEN (NOT pg_advisory_unlock(pgqueue.gate(place))) ELSE true END THEN pg_notify(channel, ''::text) ELSE NULL::void END;
+
+CREATE TABLE pgqueue.commands (
+    id bigint NOT NULL,
+    broadcast uuid NOT NULL,
+    worker_id bigint NOT NULL,
+    command text NOT NULL,
+    arguments jsonb NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    answered_at timestamp with time zone,
+    reply jsonb
+);
+
+ALTER TABLE pgqueue.commands ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pgqueue.commands_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE pgqueue.edges (
     parent_id uuid NOT NULL,
@@ -951,6 +1028,18 @@ CREATE TABLE pgqueue.schema_files (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
+CREATE TABLE pgqueue.task_settings (
+    task text NOT NULL,
+    rate_limit text,
+    rate_limit_at timestamp with time zone,
+    time_limit double precision,
+    soft_time_limit double precision,
+    limits_at timestamp with time zone,
+    CONSTRAINT task_settings_check CHECK ((soft_time_limit <= time_limit)),
+    CONSTRAINT task_settings_soft_time_limit_check CHECK ((soft_time_limit > (0)::double precision)),
+    CONSTRAINT task_settings_time_limit_check CHECK ((time_limit > (0)::double precision))
+);
+
 CREATE TABLE pgqueue.workers (
     id bigint NOT NULL,
     name text NOT NULL,
@@ -994,6 +1083,9 @@ ALTER TABLE ONLY pgqueue.jobs ATTACH PARTITION pgqueue.jobs_succeeded FOR VALUES
 
 ALTER TABLE ONLY pgqueue.jobs_succeeded ATTACH PARTITION pgqueue.jobs_succeeded_default DEFAULT;
 
+ALTER TABLE ONLY pgqueue.commands
+    ADD CONSTRAINT commands_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY pgqueue.edges
     ADD CONSTRAINT edges_pkey PRIMARY KEY (parent_id, child_id, kind);
 
@@ -1012,8 +1104,15 @@ ALTER TABLE ONLY pgqueue.retention
 ALTER TABLE ONLY pgqueue.schema_files
     ADD CONSTRAINT schema_files_pkey PRIMARY KEY (path);
 
+ALTER TABLE ONLY pgqueue.task_settings
+    ADD CONSTRAINT task_settings_pkey PRIMARY KEY (task);
+
 ALTER TABLE ONLY pgqueue.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
+
+CREATE INDEX commands_broadcast ON pgqueue.commands USING btree (broadcast);
+
+CREATE INDEX commands_open ON pgqueue.commands USING btree (worker_id) WHERE (answered_at IS NULL);
 
 CREATE INDEX edges_child ON pgqueue.edges USING btree (child_id);
 

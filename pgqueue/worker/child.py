@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -91,6 +92,11 @@ def _serve(parts: Parts) -> NoReturn:
                 parts.executor.recall()
             elif kind == frames.NOTICE:
                 parts.moments.tell(body)
+            elif kind == frames.CANCEL:
+                parts.executor.cancel({(id_, claim) for id_, claim in frames.read_records(body)})
+            elif kind == frames.LIMITS:
+                limits = {name: Limits(*pair) for name, pair in json.loads(body).items()}
+                parts.executor.override(limits)
             elif kind == frames.QUIT:
                 _end(parts)
     # The supervisor is gone, and with it the lease: whatever runs here runs elsewhere soon. What

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,7 @@ class Run:
     `limits` are the worker's, for jobs and tasks that have none of their own.
     """
 
-    __slots__ = ("_limits", "_record", "deadline", "task")
+    __slots__ = ("_limits", "_record", "deadline", "revoked", "task")
 
     def __init__(
         self,
@@ -47,9 +48,16 @@ class Run:
     ) -> None:
         self._record = record
         self._limits = limits
+        #: Whether its coroutine is cancelled because that was asked for.
+        self.revoked = False
         self.task = tasks.get(record[7])
         expires_in = record[4]
         self.deadline = received + float(expires_in) if expires_in else None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The job's id and claim."""
+        return self._record[0], self._record[1]
 
     @property
     def is_async(self) -> bool:
@@ -59,6 +67,10 @@ class Run:
     def unstarted(self) -> str:
         """Return the record that gives the job back."""
         return self._ended(frames.UNSTARTED)
+
+    def cancelled(self) -> str:
+        """Return the record of a job that ends because its cancellation was asked for."""
+        return self._ended(frames.CANCELLED, "cancelled")
 
     def run(self) -> str:
         """Run a sync task in this thread; return the record of how it ended."""
@@ -89,7 +101,10 @@ class Run:
             return self._noted(Ended(attempt.FAILED, error=error))
         soft = request.soft_time_limit
         call = call if soft is None else _alarmed_coroutine(call, soft)
-        return self._noted(await attempt.amake(task, request, call))
+        ended = await attempt.amake(task, request, call)
+        if self.revoked and isinstance(ended.error, asyncio.CancelledError):
+            return self.cancelled()
+        return self._noted(ended)
 
     def _expired(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline

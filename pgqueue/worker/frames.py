@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pgqueue.limits import Limits
 from pgqueue.rows import ClaimedJob
 
-JOBS, RECALL, QUIT = "J", "R", "Q"  # to the child
+JOBS, RECALL, QUIT, CANCEL, LIMITS = "J", "R", "Q", "C", "L"  # to the child
 NOTICE = "N"  # the same: what happens to the worker, for the application
 HELLO, OUTCOMES, BROKEN = "H", "O", "B"  # from the child
 
@@ -41,6 +42,16 @@ def frame(kind: str, body: str = "") -> bytes:
 def jobs_frame(jobs: Iterable[ClaimedJob]) -> bytes:
     """Return the frame that hands jobs to a child."""
     return frame(JOBS, RECORD.join([_job_record(job) for job in jobs]))
+
+
+def cancel_frame(keys: Iterable[tuple[str, int]]) -> bytes:
+    """Return the frame that asks a child to cancel jobs, given by id and claim."""
+    return frame(CANCEL, RECORD.join([f"{id_}{FIELD}{claim}" for id_, claim in keys]))
+
+
+def limits_frame(limits: Mapping[str, Limits]) -> bytes:
+    """Return the frame that says which tasks have other limits than they declare."""
+    return frame(LIMITS, json.dumps(limits))
 
 
 def read_records(body: str) -> list[Record]:

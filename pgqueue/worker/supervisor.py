@@ -29,6 +29,7 @@ from pgqueue.config import hide_password
 from pgqueue.errors import ConfigurationError, SchemaMismatch
 from pgqueue.worker import duties, skew
 from pgqueue.worker.board import REST, Board, tick
+from pgqueue.worker.commands import Commands
 from pgqueue.worker.control import Control, Runner, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.health import HealthServer
@@ -173,6 +174,18 @@ class Supervisor:
             control, listener, liveness, self.crew, self._journal, self._shutdown
         )
         listener.on_jobs, listener.on_control = pump.wake, liveness.now.set
+        commands = Commands(
+            o,
+            hello,
+            queues,
+            control=control,
+            liveness=liveness,
+            crew=self.crew,
+            pump=pump,
+            listener=listener,
+            journal=self._journal,
+            stop=self._told_to_stop,
+        )
 
         async def mend(run: Runner) -> None:
             await liveness.mend(run)
@@ -181,7 +194,9 @@ class Supervisor:
         await self._unless_asked_to_stop(liveness.register(o, queues, tasks))
         if not liveness.worker_id:
             return
-        control.on_reconnect = mend
+        with contextlib.suppress(psycopg.OperationalError):  # then the first heartbeat brings it
+            await commands.learn()
+        control.on_reconnect, liveness.on_beat = mend, commands.heed
         self._probes.begun(control, liveness)
         log.info(
             "worker %s is ready: %d tasks, queues %s, %d slots in %d processes, %s",
@@ -238,6 +253,11 @@ class Supervisor:
         self._mismatch = mismatch
         log.error("%s", mismatch)
         self._asked_to_stop()
+
+    def _told_to_stop(self) -> None:
+        """Stop as at a first signal; one that is stopping already is left to that."""
+        if not self._shutdown.under_way:
+            self._asked_to_stop()
 
     def _asked_to_stop(self, by: str | None = None) -> None:
         if self._shutdown.ask(asyncio.get_running_loop().time()):

@@ -4,7 +4,8 @@
 --     select pgqueue.cancel('0198…'::uuid);
 --
 -- waiting and queued ones are cancelled at once. A running one is left to its worker, and marked:
--- it will not be run again, whatever becomes of this attempt. Finished ones stay as they are.
+-- it will not be run again, whatever becomes of this attempt, and its worker is told, which cancels
+-- the run if it is a coroutine's. Finished ones stay as they are.
 --
 -- Rows are locked in order of id, as finishing does, so that the two cannot deadlock; those that wait
 -- for others last, with all that would end with them: see pgqueue.follow().
@@ -18,6 +19,7 @@ declare
     family  boolean;
     tied    uuid[];
     since   timestamptz;
+    running bigint;
 begin
     select bool_or(f.linked) into family
     from (
@@ -41,6 +43,7 @@ begin
         set cancel_requested_at = coalesce(j.cancel_requested_at, pgqueue.now())
         from found f
         where j.id = f.id and f.state = 'running'
+        returning j.id
     ), gone as (
         delete from pgqueue.jobs_live j
         using found f
@@ -59,9 +62,15 @@ begin
         from gone g, (select pgqueue.now() as now) t
         returning id, finished_at, linked or open_parents > 0 as tied
     )
-    select count(*), array_agg(c.id) filter (where c.tied), min(c.finished_at)
-    into ended, tied, since
-    from cancelled c;
+    select
+        (select count(*) from cancelled),
+        (select array_agg(c.id) filter (where c.tied) from cancelled c),
+        (select min(c.finished_at) from cancelled c),
+        (select count(*) from marked)
+    into ended, tied, since, running;
+    if running > 0 then
+        perform pgqueue.interrupt(ids, null);
+    end if;
     if ended > 0 then
         perform pgqueue.wake('', 'pgqueue.results');
     end if;
