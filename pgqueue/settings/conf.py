@@ -205,6 +205,7 @@ class Settings(MutableMapping[str, Any]):
                     self._values, said, remarks = self._merged()
                 finally:
                     self._loading = False
+                    self.version += 1  # what was asked meanwhile may have changed
                 for remark in (*remarks, *_remarks(said)):
                     self.remark(remark)
             return self._values

@@ -70,7 +70,10 @@ def from_object(source: Any, namespace: str | None = None) -> Found:
         if canonical(name):
             known[name] = value
         elif not (ismodule(value) or isroutine(value) or isclass(value)):
-            _refuse_if_near(name, place, only=CELERYS if name.isupper() else ())
+            if name.isupper():
+                known[name] = value
+            else:
+                _refuse_if_near(name, place, only=())
     return from_mapping(known, place)
 
 

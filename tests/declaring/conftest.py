@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import sys
+import textwrap
+from weakref import WeakSet
+
+import pytest
+
+from pgqueue import PgQueue
+from pgqueue.apps import APPS
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """An empty current directory; what is shared, and who is current, is as before afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(APPS, "current", None)
+    monkeypatch.setattr(APPS, "default", None)
+    monkeypatch.setattr(APPS, "complete", WeakSet())
+    monkeypatch.setattr(APPS, "shared", [])
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if not name.startswith(("django", "asgiref", "pgqueue", "_pytest", "pydantic")):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def write(folder):
+    """Writes a file: `write("shop/tasks.py", "…")`."""
+
+    def write(name, text=""):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text))
+
+    return write
+
+
+@pytest.fixture
+def app():
+    return PgQueue("shop")
