@@ -238,6 +238,7 @@ class Plan:
     own: dict[str, Any]
     floor: dict[str, Any]
     routes: Routes | None = None
+    ignore_result: bool = False
 
 
 def plan_of(task: Any, conf: Settings) -> Plan:
@@ -273,6 +274,7 @@ def plan_of(task: Any, conf: Settings) -> Plan:
         own,
         floor,
         routes if route is None else None,
+        bool(task.ignore_result),
     )
 
 

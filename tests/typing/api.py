@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from logging import Logger
 from typing import Any, assert_type
 from uuid import UUID, uuid4
 
@@ -21,8 +22,10 @@ from pgqueue import (
     TaskFailed,
 )
 from pgqueue.errors import JobError, UsageError
+from pgqueue.log import get_task_logger
 from pgqueue.request import Request
 from pgqueue.rows import JobRow, NewJob, Outcome
+from pgqueue.signals import Signal, task_prerun
 
 app = PgQueue("shop", dsn="postgresql:///shop", schema="jobs", include=["shop.tasks"])
 PgQueue(dns="postgresql:///shop")  # type: ignore[call-arg]
@@ -218,6 +221,25 @@ async def aresults(result: AsyncResult[str]) -> None:
     assert_type(await result.aresult(), str | Exception | None)
     assert_type(await result.astate(), str)
     assert_type(await (await resize.adelay("a.png", 100)).aget(), bytes)
+
+
+# ── signals and logging ──
+
+
+@task_prerun.connect
+def plainly(task_id: str, **kwargs: object) -> int:
+    return len(task_id)
+
+
+@task_prerun.connect(sender=welcome, weak=False, dispatch_uid="once")
+async def with_options(**kwargs: object) -> None: ...
+
+
+def connecting(signal: Signal) -> None:
+    assert_type(plainly("id"), int)
+    assert_type(signal.disconnect(plainly, sender=welcome), bool)
+    assert_type(get_task_logger(__name__), Logger)
+    signal.connect(plainly, once=True)  # type: ignore[call-overload]
 
 
 # ── errors ──
