@@ -14,7 +14,8 @@ import pgqueue
 from pgqueue import AsyncResult, PgQueue, PgQueueError, Signature, Task, codec, describe
 from pgqueue.cli.root import cli
 from pgqueue.config import _LIBPQ
-from pgqueue.options import MAX_NAME_BYTES, Options, TaskOptions
+from pgqueue.declaring import TaskOptions
+from pgqueue.options import MAX_NAME_BYTES, Options
 from pgqueue.request import Request
 from pgqueue.result import JobRow
 from pgqueue.retry import RetryPolicy
@@ -101,9 +102,9 @@ def test_signatures():
 
 
 def test_results():
-    handle = text("AsyncResult").split("### The row")[0]
+    handle = text("AsyncResult").split("### EagerResult")[0]
     listed = [line.split("|")[1:3] for line in handle.splitlines() if line.startswith("| `")]
-    states = {"PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED"}
+    states = {"PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED", "IGNORED"}
     found = {name for row in listed for name in names(row)} - {"queued", "waiting", "running"}
     assert (
         found - {"succeeded", "failed", "cancelled"} | {"failed"}
@@ -116,7 +117,7 @@ def test_rows():
 
 
 def test_requests():
-    assert set(documented("Request")) == fields(Request) | {"retries"}
+    assert set(documented("Request")) == fields(Request) | public(Request)
 
 
 def test_exceptions():
