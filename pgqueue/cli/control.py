@@ -51,19 +51,19 @@ def cancel_consumer(queue: str, **asked: Any) -> None:
 
 
 @control.command("pool_grow", epilog=examples("pgq control pool_grow 4 -d w1"))
-@click.argument("n", type=click.IntRange(1), default=1)
+@click.argument("n", type=click.IntRange(1), required=False)
 @node_options
-def pool_grow(n: int, **asked: Any) -> None:
-    """Have workers run N jobs more at once, in further processes."""
-    _tell(lambda control, **whom: control.pool_grow(n, **whom), **asked)
+def pool_grow(n: int | None, **asked: Any) -> None:
+    """Have workers run N jobs more at once, in further processes; without N, one."""
+    _tell(lambda control, **whom: control.pool_grow(n or 1, **whom), **asked)
 
 
 @control.command("pool_shrink", epilog=examples("pgq control pool_shrink 4 -d w1"))
-@click.argument("n", type=click.IntRange(1), default=1)
+@click.argument("n", type=click.IntRange(1), required=False)
 @node_options
-def pool_shrink(n: int, **asked: Any) -> None:
-    """Have workers run N jobs fewer at once; none that runs is ended for that."""
-    _tell(lambda control, **whom: control.pool_shrink(n, **whom), **asked)
+def pool_shrink(n: int | None, **asked: Any) -> None:
+    """Have workers run N jobs fewer at once; without N, one. None that runs is ended for that."""
+    _tell(lambda control, **whom: control.pool_shrink(n or 1, **whom), **asked)
 
 
 @control.command("pool_restart", epilog=examples("pgq control pool_restart"))
@@ -101,8 +101,8 @@ def _seconds(ctx: click.Context, param: click.Parameter, given: str | None) -> f
 def time_limit(task: str, soft: float | None, hard: float | None, **asked: Any) -> None:
     """Set how long runs of TASK may take that begin from now on, in seconds.
 
-    After SOFT, SoftTimeLimitExceeded is raised in the run; after HARD it is killed. In place of what
-    the task declares, for all workers, also those that are started later.
+    After SOFT, SoftTimeLimitExceeded is raised in the run; after HARD it is killed. In place of
+    what the task declares, for all workers, also those that are started later.
     """
     _tell(lambda control, **whom: control.time_limit(task, soft, hard, **whom), **asked)
 
@@ -129,13 +129,13 @@ def shutdown(yes: bool, **asked: Any) -> None:
     _tell(lambda control, **whom: control.shutdown(**whom), **asked)
 
 
-@control.command("enable_events", epilog=examples("pgq status"))
+@control.command("enable_events", epilog=examples("pgq control enable_events"))
 def enable_events() -> None:
     """Say that there is nothing to enable: what jobs do is in the database."""
     click.echo("nothing to enable: what jobs and workers do is in the database; see 'pgq status'")
 
 
-@control.command("disable_events", epilog=examples("pgq status"))
+@control.command("disable_events", epilog=examples("pgq control disable_events"))
 def disable_events() -> None:
     """Say that there is nothing to disable."""
     click.echo("nothing to disable: workers send no events")

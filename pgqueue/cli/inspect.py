@@ -33,8 +33,8 @@ def inspect() -> None:
     seconds to answer. Behind a transaction pooler workers hear no question, but look for one with
     every heartbeat, every 5 seconds: there give --timeout 6.
 
-    --json prints what app.control.inspect() returns, an object with a member per worker, in Celery's
-    shapes.
+    --json prints what app.control.inspect() returns, an object with a member per worker, in
+    Celery's shapes.
 
     Exit codes: 0 somebody answered; 69 nobody did, as in Celery; 1 an error; 2 wrong usage.
     """

@@ -1,4 +1,4 @@
-"""What commands share that ask workers, or tell them something: whom, for how long, what is shown."""
+"""What commands share that ask or tell workers something: whom, for how long, what is shown."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ import psycopg
 from pgqueue import __version__, operations
 from pgqueue.cli import formats, tables
 from pgqueue.cli.database import Session, Target
-from pgqueue.cli.nodes import NOBODY
 from pgqueue.cli.options import database_options, examples, json_option
 from pgqueue.describe import one_line
 from pgqueue.options import MAX_NAME_BYTES
@@ -33,8 +32,6 @@ def status(target: Target, as_json: bool) -> None:
 
     Jobs whose task no live worker knows, or whose queue none serves, are named at the end: they
     wait until one does.
-
-    Exit codes: 0 some worker lives; 69 none does, as in Celery; 1 an error; 2 wrong usage.
     """
     with target.session() as session:
         queues = session.run(operations.queues())
@@ -59,7 +56,6 @@ def status(target: Target, as_json: bool) -> None:
                 "unclaimable": [dict(zip(fields, row, strict=True)) for row in stuck],
             }
         )
-        _end(workers)
         return
     click.echo(
         f"{click.style(one_line(name), bold=True)}, schema {session.schema}, "
@@ -76,12 +72,6 @@ def status(target: Target, as_json: bool) -> None:
         )
     if len(stuck) > MOST_TASKS:
         click.echo(f"… and {len(stuck) - MOST_TASKS} other tasks: see 'pgq doctor'")
-    _end(workers)
-
-
-def _end(workers: list[WorkerRow]) -> None:
-    if not any(worker.alive for worker in workers):
-        click.get_current_context().exit(NOBODY)
 
 
 def _short(name: str) -> str:
