@@ -27,13 +27,14 @@ COMMANDS = {
     },
     "See": {
         "status": ("status", "Show jobs, queues and workers at a glance."),
-        "inspect": ("inspect", "Ask the workers themselves."),
+        "inspect": ("inspect", "Ask the workers."),
         "result": ("result", "Print the result of a job."),
         "doctor": ("doctor", "Look for everything that could make jobs slow or stuck."),
         "bench": ("bench", "Measure what pgqueue does on this database."),
     },
     "Act": {
         "call": ("call", "Enqueue a job."),
+        "control": ("control", "Tell running workers what to do."),
         "jobs": ("jobs", "Find, show, retry and cancel jobs."),
         "queues": ("queues", "List, pause and resume queues."),
         "purge": ("purge", "Cancel every job that waits in a queue."),
@@ -131,7 +132,8 @@ def cli(ctx: click.Context, app_spec: str | None) -> None:
     PGQUEUE_DSN, DATABASE_URL or libpq's PG* variables; the one that `pgq up` runs here.
 
     Exit codes: 0 done; 1 an error, or the answer is no; 2 wrong usage. `pgq result` and `pgq call
-    --wait` also exit with 2 when the job has not finished.
+    --wait` also exit with 2 when the job has not finished; `pgq inspect` and `pgq control` with 69
+    when no worker answers.
     """
     ctx.obj = app_spec
 

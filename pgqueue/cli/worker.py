@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +61,11 @@ from pgqueue.worker.supervisor import run_worker
     help="How many processes they share.  [default: one per processor]",
 )
 @click.option(
-    "-n", "--name", metavar="NAME", help="The worker's name; %h is the host.  [default: %h-PID]"
+    "-n",
+    "--name",
+    metavar="NAME",
+    help="The worker's name, such as w1@%h; %h is the host, %n and %d its name and domain."
+    "  [default: %h-PID]",
 )
 @click.option(
     "--grace",
@@ -196,7 +201,10 @@ def worker(
 
 
 def _worker_name(given: str | None) -> str:
-    return (given or f"%h-{os.getpid()}").replace("%h", socket.gethostname())
+    host = socket.gethostname()
+    label, _, domain = host.partition(".")
+    meant = {"%h": host, "%n": label, "%d": domain, "%%": "%"}
+    return re.sub("%[hnd%]", lambda found: meant[found[0]], given or f"%h-{os.getpid()}")
 
 
 @contextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 
 import pytest
 
 from pgqueue import operations
+from support.workers import is_running
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_stats_count_and_measure(worker, inspect, send):
     assert stats["total"] == {"add": 3}
     assert stats["pid"] == worker.process.pid
     assert stats["pool"]["max-concurrency"] == 4
-    assert all(os.path.exists(f"/proc/{pid}") for pid in stats["pool"]["processes"])
+    assert all(map(is_running, stats["pool"]["processes"]))
     assert stats["pool"]["timeouts"] == [0, 0]
     assert stats["rusage"]["utime"] > 0
     assert stats["outcomes"]["succeeded"] == 3

@@ -1,4 +1,4 @@
-"""Which jobs a child is asked to cancel, and for which it is killed; and what a child makes of it."""
+"""Which jobs a child is asked to cancel, for which it is killed, and what it makes of that."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def child():
 
 
 def judged(revoked, child, now, *, gentle=False):
-    asked, overdue = revoked.judge(child, lambda task: gentle, now)
+    asked, overdue = revoked.judge(child, lambda _: gentle, now)
     return [id_ for id_, _ in asked], overdue and (overdue[0].id, overdue[1])
 
 
@@ -37,7 +37,7 @@ def test_a_child_is_asked_first_and_killed_when_that_was_of_no_use(child):
     revoked.add(("j0", 1), "SIGTERM", now=10)
     assert judged(revoked, child, 10) == (["j0"], None)
     assert judged(revoked, child, 10 + COURTESY / 2) == ([], None)
-    assert judged(revoked, child, 10 + COURTESY) == ([], ("j0", "SIGTERM"))
+    assert judged(revoked, child, 11) == ([], ("j0", "SIGTERM"))
 
 
 def test_it_is_killed_at_once_by_the_signal_that_says_so(child):
