@@ -16,7 +16,7 @@ _COMMENT = re.compile(r"\s*(#|;|//|REM\b|<!--)")
 _ITEM = re.compile(r"^\s*-\s+(?![\w.-]+:\s)(.*\S)\s*$")
 _FOLDED = re.compile(r"^(\s*)(?:-\s+)?[\w.-]+\s*[:=]\s*(?:&\S+\s*)?[>|][-+]?\s*$")
 _SPEECH = re.compile(r"^\W*(echo|printf|log|info|name|description|Description|summary|title)\b")
-_ENDS = re.compile(r"(?:&&|\|\||;;?|(?<!\\)\||\s&\s*$|\s>{1,2}\s?|\s2>)")
+_ENDS = re.compile(r"(?:&&|\|\||;;?|(?<!\\)\||\s&(?:\s|$)|\s>{1,2}\s?|\s2>)")
 _CELERY = re.compile(
     r"""(?:^|(?<=[\s"'=\[(,@!`/]))(?:\$\{?CELERY(?:_BIN|_CMD)?\}?|celery)(?=$|[\s"',\]])"""
 )
@@ -137,8 +137,8 @@ def _command(words: list[str], place: Place) -> Iterator[Use]:
             option = _option(name, command)
             options.append(option)
             # -c4 carries its value with it, as --concurrency=4 does.
-            short = not name.startswith("--") and len(name) > 2
-            value = not equals and not short and option not in FLAGS
+            carried = bool(equals) or (name[1] != "-" and len(name) > len("-c"))
+            value = not carried and option not in FLAGS
         elif value:
             value = False
         elif not command:
@@ -150,26 +150,17 @@ def _command(words: list[str], place: Place) -> Iterator[Use]:
     if not command:
         return
     yield Use("command", command, place)
+    kinds = ("worker option", "command option") if command in _WORKER else ("command option",)
     for option in options:
-        kinds = (
-            ("command option",) if command not in _WORKER else ("worker option", "command option")
-        )
         known = next((kind for kind in kinds if find(kind, option)), None)
-        if known:
-            yield Use(known, option, place)
-        elif command in ("worker", "beat"):
-            yield Use("worker option", option, place)
+        if known or command in ("worker", "beat"):
+            yield Use(known or "worker option", option, place)
 
 
 def _option(name: str, command: str) -> str:
-    if not name.startswith("--"):
-        if name.startswith("-l") and len(name) > 2:
-            return "--loglevel"
-        if command == "beat" and name[:2] == "-S":
-            return "--scheduler"
-        if command == "worker" and name[:2] == "-S":
-            return "--statedb"
-        if not command and name[:2] == "-l":
-            return "--loglevel"
-        return SHORT.get(name[:2], name)
-    return SPELLINGS.get(name, name)
+    """Return the long form of an option."""
+    if name.startswith("--"):
+        return SPELLINGS.get(name, name)
+    if name.startswith("-S"):
+        return "--scheduler" if command == "beat" else "--statedb"
+    return SHORT.get(name[: len("-c")], name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from collections.abc import Iterator
@@ -26,15 +25,17 @@ _DEPLOYMENT = re.compile(
     )$"""
 )
 _NOT_DEPLOYMENT = re.compile(r"(?i)\.(md|rst|txt|html?|json|lock|po|pot|js|css|svg|png|pyc?)$")
-_REQUIREMENTS = re.compile(r"(?i)requirements?[\w.-]*\.txt$|^requirements?[\w-]*/.+\.txt$")
+_REQUIREMENTS = re.compile(r"(?i)requirements?[\w.-]*\.txt$|(^|/)requirements?[\w-]*/[^/]+\.txt$")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to read: `name` is how it is shown."""
+    """A file to read: `name` is how it is shown, `inside` where it is below the root `root`."""
 
     path: Path
     name: str
+    root: int
+    inside: str
     python: bool
 
 
@@ -44,14 +45,14 @@ def sources(roots: list[Path]) -> Iterator[Source | Remark]:
     Links are followed, and lead nowhere twice.
     """
     seen: set[tuple[int, int]] = set()
-    for root in roots:
-        yield from _below(root, root.name if root.is_file() else "", seen)
+    for number, root in enumerate(roots):
+        yield from _below(number, root, seen)
 
 
-def _below(path: Path, name: str, seen: set[tuple[int, int]]) -> Iterator[Source | Remark]:
-    waiting = [(path, name)]
+def _below(number: int, root: Path, seen: set[tuple[int, int]]) -> Iterator[Source | Remark]:
+    waiting = [root]
     while waiting:
-        here, shown = waiting.pop()
+        here = waiting.pop()
         try:
             about = here.stat()
             identity = (about.st_dev, about.st_ino)
@@ -59,22 +60,22 @@ def _below(path: Path, name: str, seen: set[tuple[int, int]]) -> Iterator[Source
                 continue
             seen.add(identity)
             if stat.S_ISDIR(about.st_mode):
-                names = sorted(os.listdir(here), reverse=True)
-                if "pyvenv.cfg" not in names:
-                    waiting += [
-                        (here / each, f"{shown}/{each}" if shown else each)
-                        for each in names
-                        if not _skipped(each)
-                    ]
-            elif stat.S_ISREG(about.st_mode) and (kind := _kind(shown)) is not None:
+                inside = sorted(here.iterdir(), reverse=True)
+                if not any(each.name == "pyvenv.cfg" for each in inside):
+                    waiting += [each for each in inside if not _skipped(each.name)]
+            elif stat.S_ISREG(about.st_mode) and (kind := _kind(here)) is not None:
                 if about.st_size > MAX_BYTES:
-                    yield Remark(Place(shown, 0), f"not read: {about.st_size / 2**20:.0f} MB")
+                    yield _remark(here, f"not read: it has {about.st_size / 2**20:.0f} MB")
                 else:
-                    yield Source(here, shown, kind)
+                    below = here.relative_to(root).as_posix() if here != root else here.name
+                    yield Source(here, here.as_posix(), number, below, kind)
         except OSError as error:
-            # A link that leads nowhere is nobody's loss.
-            if not here.is_symlink():
-                yield Remark(Place(shown or str(here), 0), f"not read: {_why(error)}")
+            if not here.is_symlink():  # a link that leads nowhere is nobody's loss
+                yield _remark(here, f"not read: {_why(error)}")
+
+
+def _remark(path: Path, text: str) -> Remark:
+    return Remark(Place(path.as_posix(), 0), text)
 
 
 def read(source: Source) -> bytes | Remark:
@@ -82,7 +83,7 @@ def read(source: Source) -> bytes | Remark:
     try:
         return source.path.read_bytes()
     except OSError as error:
-        return Remark(Place(source.name, 0), f"not read: {_why(error)}")
+        return _remark(source.path, f"not read: {_why(error)}")
 
 
 def _why(error: OSError) -> str:
@@ -93,13 +94,12 @@ def _skipped(name: str) -> bool:
     return name in SKIPPED or (name.startswith(".") and name not in (".ci", ".docker", ".github"))
 
 
-def _kind(shown: str) -> bool | None:
+def _kind(path: Path) -> bool | None:
     """Tell whether a file is Python; None if it is neither that nor about deployment."""
-    name = shown.rpartition("/")[2]
-    if name.endswith((".py", ".pyw")):
+    if path.suffix in (".py", ".pyw"):
         return True
-    if _REQUIREMENTS.search(shown):
+    if _REQUIREMENTS.search(path.as_posix()):
         return False
-    if _NOT_DEPLOYMENT.search(name) or not _DEPLOYMENT.match(name):
+    if _NOT_DEPLOYMENT.search(path.name) or not _DEPLOYMENT.match(path.name):
         return None
     return False

@@ -6,24 +6,18 @@ import ast
 import re
 from collections.abc import Iterable
 
+from pgqueue.migrating.index import celerys_module
 from pgqueue.migrating.knowledge import SAME, find
 from pgqueue.migrating.places import Found, Place, Remark, Use
+from pgqueue.migrating.project import Project
 from pgqueue.migrating.scopes import Function, Imported, Module, Scope, of_class, of_function
 from pgqueue.migrating.settings import SettingUses, serializers
-from pgqueue.migrating.things import (
-    APP,
-    APP_CLASS,
-    TASK_CLASS,
-    Project,
-    Thing,
-    celerys_module,
-    value,
-)
+from pgqueue.migrating.things import APP, APP_CLASS, DECORATORS, TASK_CLASS, Thing, held
 
 #: Text without any of this has nothing to do with Celery, and need not be parsed.
 HINT = re.compile(
     rb"(?i)celery|kombu|billiard|redbeat|flower|\.delay\b|apply_async|send_task|shared_task"
-    rb"|BROKER_URL|beat_schedule|\bvine\b|\bamqp\b|\.si?\("
+    rb"|BROKER_URL|beat_schedule|\bvine\b|\bamqp\b|\.si?\(|\.task\b"
 )
 #: Kinds in which one of Celery's own names is looked for, wherever it was imported from.
 _KINDS = ("name", "canvas", "schedule", "exception", "signal", "logging", "testing")
@@ -42,6 +36,7 @@ _WITH_OPTIONS = {
 #: What only jobs have, so that a receiver that nothing is known of is taken for a task.
 _TELLING = {"delay", "apply_async", "si", "delay_on_commit", "apply_async_on_commit"}
 _POOL = re.compile(r"(?i)pool|executor|multiproc")
+_OWN_FIXTURES = {"celery_config", "celery_parameters", "celery_includes"}
 _FIXTURES = {"celery_app", "celery_worker", "celery_session_app", "celery_session_worker"}
 
 
@@ -97,7 +92,7 @@ class Reader(ast.NodeVisitor):
             self._imported(base if alias.name == "*" else f"{base}.{alias.name}", node)
 
     def _imported(self, dotted: str, node: ast.stmt) -> None:
-        if self._project.is_celerys(dotted) and (found := celerys_module(dotted)):
+        if self._project.index.is_celerys(dotted) and (found := celerys_module(dotted)):
             self._use(*found, node)
 
     # ── declarations ─────────────────────────────────────────────────────────────────────────
@@ -115,20 +110,23 @@ class Reader(ast.NodeVisitor):
             if self._project.makes_task(decorator, self._scope):
                 self._declared(decorator)
             self.visit(decorator)
+        self._fixtures(node)
+        for default in (*node.args.defaults, *filter(None, node.args.kw_defaults)):
+            self.visit(default)
+        given = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        for annotation in (*(argument.annotation for argument in given), node.returns):
+            if annotation:
+                self.visit(annotation)
+        self._inside(of_function(node, self._scope), node.body)
+
+    def _fixtures(self, node: Function) -> None:
+        """Note pytest's fixtures of Celery's, used or made."""
         if node.name.startswith("test") or node.decorator_list:
             for argument in node.args.args:
                 if argument.arg in _FIXTURES:
                     self._use("testing", argument.arg, argument)
-        if node.name in ("celery_config", "celery_parameters", "celery_includes"):
+        if node.name in _OWN_FIXTURES:
             self._use("testing", node.name, node)
-        for default in (*node.args.defaults, *filter(None, node.args.kw_defaults)):
-            self.visit(default)
-        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
-            if argument.annotation:
-                self.visit(argument.annotation)
-        if node.returns:
-            self.visit(node.returns)
-        self._inside(of_function(node, self._scope), node.body)
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         """Go into a lambda."""
@@ -173,11 +171,11 @@ class Reader(ast.NodeVisitor):
         if isinstance(function, ast.Attribute):
             self._method(node, function)
         called = self._of(function)
-        if called and value(called) == APP_CLASS:
+        if called and held(called) == APP_CLASS:
             self._keywords("app argument", node, "the application")
         if called and called.kind == "external" and called.name.startswith("celery"):
             last = called.name.rpartition(".")[2]
-            if last in ("shared_task", "task", "periodic_task") and node.args:
+            if last in DECORATORS and node.args:
                 self._keywords("task option", node, last)
             elif last in ("signature", "subtask"):
                 self._unknown_task(node)
@@ -237,7 +235,7 @@ class Reader(ast.NodeVisitor):
 
     def _held(self, node: ast.expr) -> Thing | None:
         thing = self._of(node)
-        return value(thing) if thing and thing.kind == "external" else thing
+        return held(thing) if thing else None
 
     def visit_Name(self, node: ast.Name) -> None:
         """Note one of Celery's own names."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from pgqueue.migrating.knowledge import CHANGE, KINDS, LOOK, NONE, SAME, Verdict, find
+from pgqueue.migrating.knowledge import CHANGE, KINDS, LOOK, NONE, SAME, Verdict, find, in_code
 from pgqueue.migrating.places import Place, Remark
 from pgqueue.migrating.scan import Scan
 
 UNKNOWN = "pgqueue does not know it: perhaps your own"
-#: Up to how many different changes, and places, a piece of work may take.
-_AN_HOUR, _A_DAY, _SOME_DAYS = (8, 40), (30, 250), (60, 1000)
+#: Up to how many different changes, and lines, some words hold.
+_EFFORTS = (
+    (8, 40, "about an hour, besides the tests"),
+    (30, 250, "a day or two, with the tests"),
+    (60, 1000, "some days, with the tests"),
+)
+_MORE = "weeks rather than days: move a queue at a time, with both running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,10 @@ class Report:
         if not self.lines:
             return "none: Celery is not used here"
         names, places = self.names(CHANGE, LOOK), self.hands()
-        without = [line.name for line in self.lines if line.verdict == NONE]
-        for most_names, most_places, words in (
-            (*_AN_HOUR, "about an hour, besides the tests"),
-            (*_A_DAY, "a day or two, with the tests"),
-            (*_SOME_DAYS, "some days, with the tests"),
-        ):
-            if names <= most_names and places <= most_places:
-                break
-        else:
-            words = "weeks rather than days: move a queue at a time, with both running"
+        words = next(
+            (text for most, lines, text in _EFFORTS if names <= most and places <= lines), _MORE
+        )
+        without = [in_code(line.kind, line.name) for line in self.lines if line.verdict == NONE]
         if not without:
             return words
         return f"{words}; before that, decide what replaces {_listed(without)}"

@@ -7,14 +7,15 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from pgqueue.migrating import deployment, python
 from pgqueue.migrating.files import Source, read, sources
-from pgqueue.migrating.places import Place, Remark, Use
+from pgqueue.migrating.places import Found, Place, Remark, Use
+from pgqueue.migrating.project import Project
 from pgqueue.migrating.scopes import Module
 from pgqueue.migrating.settings import SettingUses
-from pgqueue.migrating.things import Project
 
 Progress = Callable[[str, int, int], None]
 _UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -50,7 +51,7 @@ def scan(paths: list[Path], progress: Progress = lambda *_: None) -> Scan:
     for number, source in enumerate(todo):
         progress("reading", number, len(todo))
         _take(source, result, project, settings)
-    modules = list(project.modules.values())
+    modules = [*project.index.modules.values(), *project.index.read_as(settings.sources)]
     for number, module in enumerate(modules):
         progress("looking closer", number, len(modules))
         _look(module, result, project, settings)
@@ -65,28 +66,36 @@ def _take(source: Source, result: Scan, project: Project, settings: SettingUses)
     if isinstance(text, Remark):
         result.unread.append(text)
         return
-    hint = python.HINT if source.python else deployment.HINT
-    if not hint.search(text):
-        return
-    if not source.python:
+    if source.python:
+        if not python.HINT.search(text) and "celery" not in source.path.stem.lower():
+            project.index.add_unread(_dotted(source), partial(_quietly, source))
+            return
+        module = _parsed(source, text)
+        if isinstance(module, Remark):
+            result.unread.append(module)
+        else:
+            settings.learn(module)
+            project.index.add(module)
+    elif deployment.HINT.search(text):
         found = deployment.read_deployment(source.name, text.decode("utf-8", "replace"))
-        result.relevant += bool(found.uses)
-        result.uses += found.uses
-        result.unresolved += found.unresolved
-        return
+        _add(found, result)
+
+
+def _quietly(source: Source) -> Module | None:
+    """Return a module that another one needs; one that cannot be read is not missed by itself."""
+    text = read(source)
+    module = text if isinstance(text, Remark) else _parsed(source, text)
+    return None if isinstance(module, Remark) else module
+
+
+def _parsed(source: Source, text: bytes) -> Module | Remark:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the code's own: "\d" and its like
             tree = ast.parse(text)
-            dotted = _dotted(source.name)
-            while dotted in project.modules:  # two roots with the same names
-                dotted = f"_.{dotted}"
-            module = Module(dotted, source.name, tree, source.path.stem == "__init__")
-            settings.learn(module)
+        return Module(_dotted(source), source.name, tree, source.path.stem == "__init__")
     except _UNPARSED as error:
-        result.unread.append(Remark(Place(source.name, _line(error)), f"not read: {_why(error)}"))
-        return
-    project.add(module)
+        return Remark(Place(source.name, _line(error)), f"not read: {_why(error)}")
 
 
 def _look(module: Module, result: Scan, project: Project, settings: SettingUses) -> None:
@@ -95,20 +104,24 @@ def _look(module: Module, result: Scan, project: Project, settings: SettingUses)
     except RecursionError as error:
         result.unread.append(Remark(Place(module.file, 0), f"not read: {_why(error)}"))
         return
+    _add(found, result)
+
+
+def _add(found: Found, result: Scan) -> None:
     result.relevant += bool(found.uses)
     result.uses += found.uses
     result.unresolved += found.unresolved
 
 
-def _dotted(name: str) -> str:
-    """Return the dotted name of a file of Python; folders that are no packages are in it, too.
+def _dotted(source: Source) -> str:
+    """Return the dotted name of a file; the root, and folders that are no packages, are in it.
 
-    >>> _dotted("src/shop/tasks.py"), _dotted("shop/__init__.py")
-    ('src.shop.tasks', 'shop')
+    >>> _dotted(Source(Path("src/shop/tasks.py"), "src/shop/tasks.py", 0, "shop/tasks.py", True))
+    '<0>.shop.tasks'
     """
-    path = PurePosixPath(name).with_suffix("")
+    path = PurePosixPath(source.inside).with_suffix("")
     parts = path.parts[:-1] if path.name == "__init__" else path.parts
-    return ".".join(re.sub(r"\W", "_", part) for part in parts) or "__init__"
+    return ".".join([f"<{source.root}>", *(re.sub(r"\W", "_", part) for part in parts)])
 
 
 def _line(error: BaseException) -> int:

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+_OF_APPS = ("config_from_object", "autodiscover_tasks")
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -63,17 +65,18 @@ class Module:
     stars: list[str] = field(default_factory=list)
     #: Names that are configured as only applications are.
     apps: set[str] = field(default_factory=set)
+    #: Names that are given as `base=`, as only classes of tasks are.
+    bases: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.scope = Scope(self)
         bind(self.scope, self.tree.body)
         for node in ast.walk(self.tree):
-            if (
-                isinstance(node, ast.Attribute)
-                and node.attr in ("config_from_object", "autodiscover_tasks")
-                and isinstance(node.value, ast.Name)
-            ):
-                self.apps.add(node.value.id)
+            if isinstance(node, ast.Attribute):
+                if node.attr in _OF_APPS and isinstance(node.value, ast.Name):
+                    self.apps.add(node.value.id)
+            elif isinstance(node, ast.keyword) and node.arg == "base":
+                self.bases.add(ast.unparse(node.value).rpartition(".")[2])
 
     def absolute(self, node: ast.ImportFrom) -> str:
         """Return the module that an import names, with its dots resolved."""
@@ -88,20 +91,8 @@ class Module:
 def bind(scope: Scope, body: list[ast.stmt]) -> None:
     """Note the names that statements bind, without going into functions and classes."""
     for statement in statements(body):
-        if isinstance(statement, ast.Import):
-            for alias in statement.names:
-                name, dotted = alias.asname, alias.name
-                if not name:
-                    name = dotted = dotted.split(".")[0]
-                scope.names.setdefault(name, Imported(dotted))
-        elif isinstance(statement, ast.ImportFrom):
-            base = scope.module.absolute(statement)
-            for alias in statement.names:
-                if alias.name == "*":
-                    scope.module.stars.append(base)
-                else:
-                    dotted = f"{base}.{alias.name}" if base else alias.name
-                    scope.names.setdefault(alias.asname or alias.name, Imported(dotted))
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            _bind_import(scope, statement)
         elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             scope.names[statement.name] = statement
         else:
@@ -109,6 +100,18 @@ def bind(scope: Scope, body: list[ast.stmt]) -> None:
                 # A placeholder such as None says less than what follows it.
                 if name not in scope.names or isinstance(scope.names[name], ast.Constant):
                     scope.names[name] = value
+
+
+def _bind_import(scope: Scope, statement: ast.Import | ast.ImportFrom) -> None:
+    base = scope.module.absolute(statement) if isinstance(statement, ast.ImportFrom) else ""
+    for alias in statement.names:
+        if alias.name == "*":
+            scope.module.stars.append(base)
+        elif base:
+            scope.names.setdefault(alias.asname or alias.name, Imported(f"{base}.{alias.name}"))
+        else:  # `import a.b` binds a
+            dotted = alias.name if alias.asname else alias.name.partition(".")[0]
+            scope.names.setdefault(alias.asname or dotted, Imported(dotted))
 
 
 def of_function(function: Function | ast.Lambda, parent: Scope) -> Scope:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pgqueue.migrating.knowledge import find
 from pgqueue.migrating.knowledge.settings import current_names
 from pgqueue.migrating.places import Found, Place, Remark, Use
+from pgqueue.migrating.project import Project
 from pgqueue.migrating.scopes import Module, Scope, of_class, of_function
-from pgqueue.migrating.things import CONF, Project
+from pgqueue.migrating.things import CONF
 
 _UPPER = re.compile(r"(CELERY(D|BEAT)?|BROKER)_[A-Z0-9_]+")
 _CONFIG_CLASS = re.compile(r"(?i)celery.*(conf|setting)|(conf|setting).*celery|^celery$")
@@ -37,6 +38,11 @@ def setting_named(name: str, namespaces: tuple[str, ...] = ()) -> str | None:
             if find("setting", rest):
                 return rest
     return next((each for each in current_names(name) if find("setting", each)), None)
+
+
+def _upper_setting(name: str) -> str | None:
+    """Return the setting of a name in upper case that says by itself that it is Celery's."""
+    return setting_named(name) if _UPPER.fullmatch(name) else None
 
 
 @dataclass
@@ -162,12 +168,12 @@ class _Finder(ast.NodeVisitor):
         self._scope = outer
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        if _UPPER.fullmatch(node.attr):
-            if not self._is_conf(node.value) and (setting := setting_named(node.attr)):
-                self._use(setting, node)
-        if self._is_conf(node.value) and node.attr not in _METHODS:
+        if self._is_conf(node.value):
             setting = setting_named(node.attr)
-            self.uses.append(Use("setting", setting or node.attr, self._place(node)))
+            if node.attr not in _METHODS:
+                self.uses.append(Use("setting", setting or node.attr, self._place(node)))
+        elif setting := _upper_setting(node.attr):
+            self._use(setting, node)
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
@@ -191,35 +197,46 @@ class _Finder(ast.NodeVisitor):
             name = node.slice.value
             if self._is_conf(node.value):
                 self.uses.append(Use("setting", setting_named(name) or name, self._place(node)))
-            elif _UPPER.fullmatch(name) and (setting := setting_named(name)):
+            elif setting := _upper_setting(name):
                 self._use(setting, node)
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        if isinstance(node.func, ast.Attribute) and self._is_conf(node.func.value):
-            if node.func.attr in ("update", "setdefault", "add_defaults"):
+        function = node.func
+        if isinstance(function, ast.Name) and function.id in ("getattr", "hasattr"):
+            for named in node.args[1:2]:
+                self._named_by(named, named)
+        elif isinstance(function, ast.Attribute) and function.attr == "config_from_object":
+            for given in node.args[:1]:
+                self._dict(given, quiet=True)
+        elif isinstance(function, ast.Attribute) and self._is_conf(function.value):
+            if function.attr in ("update", "setdefault", "add_defaults"):
                 for given in node.args[:1]:
                     self._dict(given)
                 self._given(node)
-        elif isinstance(node.func, ast.Attribute) and node.func.attr == "config_from_object":
-            for given in node.args[:1]:
-                self._dict(given, quiet=True)
         else:
-            for keyword in node.keywords:
-                if keyword.arg in ("CELERY", "celery_config"):
-                    self._dict(keyword.value)
-                elif keyword.arg and _UPPER.fullmatch(keyword.arg):
-                    if setting := setting_named(keyword.arg):
-                        self._use(setting, keyword.value)
+            self._keywords(node)
         self.generic_visit(node)
+
+    def _keywords(self, node: ast.Call) -> None:
+        for keyword in node.keywords:
+            if keyword.arg in ("CELERY", "celery_config"):
+                self._dict(keyword.value)
+            elif keyword.arg and (setting := _upper_setting(keyword.arg)):
+                self._use(setting, keyword.value)
+
+    def _named_by(self, key: ast.expr, given: ast.expr) -> None:
+        """Note a setting whose name is a text."""
+        text = key.value if isinstance(key, ast.Constant) else None
+        if isinstance(text, str) and (setting := _upper_setting(text)):
+            self._use(setting, key, given)
 
     def visit_Dict(self, node: ast.Dict) -> None:
         for key, given in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                if key.value == "CELERY":
-                    self._dict(given)
-                elif _UPPER.fullmatch(key.value) and (setting := setting_named(key.value)):
-                    self._use(setting, key, given)
+            if isinstance(key, ast.Constant) and key.value == "CELERY":
+                self._dict(given)
+            elif key:
+                self._named_by(key, given)
         self.generic_visit(node)
 
     def _dict(self, given: ast.expr, *, quiet: bool = False) -> None:
@@ -261,6 +278,17 @@ class _Finder(ast.NodeVisitor):
     def _settings_in(self, given: ast.expr) -> bool:
         return isinstance(given, ast.Dict) and any(
             setting_named(name) for name, _, _ in self._pairs(given)
+        )
+
+    def _is_source(self, name: str, given: ast.expr) -> bool:
+        """Tell whether a dict of this name holds settings."""
+        if not isinstance(given, (ast.Dict, ast.Call)):
+            return False
+        names = self._project.options(given, self._scope) or {}
+        known = any(setting_named(each) for each in names)
+        return known and (
+            name in {*self._known.sources, *self._known.namespaces}
+            or bool(_CONFIG_CLASS.search(name))
         )
 
     def _is_conf(self, node: ast.expr) -> bool:

@@ -18,6 +18,7 @@ NAMES = rows(
            "PromiseProxy", ours="current_app", note="the current application"),
     change("denied_join_result", "task_join_will_block", "result_from_tuple", "ResultBase",
            note="can go"),
+    change("set_default_app", ours="app.set_default", note="of the application"),
     change("DjangoTask", ours="Task", note="enqueue in the transaction itself: no base is needed"),
     change("task", ours="shared_task", note="gone from Celery itself since 5.0"),
     change("uuid", ours="str(uuid.uuid4())", note="the standard library's"),

@@ -56,8 +56,8 @@ SCHEDULES = rows(
     same("solar", note="with an additional package"),
     same("ScheduleEntry", "BaseSchedule", ours="the table pgqueue.schedules",
          note="a schedule is a row"),
-    change("crontab_parser", "ParseException", "cronfield", ours="crontab",
-           note="give crontab(…) the text"),
+    change("crontab_parser", "ParseException", "cronfield", "schedstate", ours="crontab",
+           note="a schedule is a row: pgqueue works out when it is due"),
 )  # fmt: skip
 
 TESTING = rows(
