@@ -5,8 +5,8 @@ One function per file of `sql/`; each returns a `Query`, and none touches a conn
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from pgqueue.query import Copy, Query, Row
 from pgqueue.rows import (
     Attempt,
     ClaimedJob,
+    Edge,
     Finished,
     JobRow,
     Lane,
@@ -41,41 +42,44 @@ def enqueue(job: NewJob) -> Query[bool]:
     """Insert a job; False if its id is one that the caller chose, and is taken."""
     if job.chosen:
         return enqueue_chosen(job)
-    params = job._asdict()
-    del params["chosen"]
-    return Query("enqueue", params, bool, lambda: enqueue_chosen(job))
+    return Query("enqueue", _alone(job), bool, lambda: enqueue_chosen(job))
 
 
 def enqueue_chosen(job: NewJob) -> Query[bool]:
     """Insert a job under an id that may have been used before; False if it was."""
-    params = job._asdict()
-    del params["chosen"]
-    return Query("enqueue_chosen", params, bool)
+    return Query("enqueue_chosen", _alone(job), bool)
 
 
 def enqueue_many(jobs: Iterable[NewJob], *, wake: bool) -> Query[set[str]]:
     """Insert jobs; returns the queues whose sleepers are to be woken, and may do that itself."""
     jobs = sorted(jobs, key=lambda job: job.id)
-    params = {
-        "ids": plain_array(job.id for job in jobs),
-        "queues": text_array(job.queue for job in jobs),
-        "tasks": text_array(job.task for job in jobs),
-        "priorities": plain_array(job.priority for job in jobs),
-        "max_attempts": plain_array(job.max_attempts for job in jobs),
-        "etas": text_array(_moment(job.eta) for job in jobs),
-        "countdowns": plain_array(job.countdown for job in jobs),
-        "expires": text_array(_moment(job.expires) for job in jobs),
-        "expires_in": plain_array(job.expires_in for job in jobs),
-        "args": text_array(job.args for job in jobs),
-        "kwargs": text_array(job.kwargs for job in jobs),
-        "headers": text_array(job.headers for job in jobs),
-        "notify": plain_array(job.notify for job in jobs),
-        "chosen": plain_array(job.chosen for job in jobs),
-        "wake": wake,
-    }
+    params = {**_columns(jobs), "wake": wake}
     query = Query("enqueue_many", params, _ids)
-    chosen = plain_array(True for _ in jobs)  # so that the history is asked, which may have them
-    return replace(query, again=lambda: replace(query, params={**params, "chosen": chosen}))
+    return dataclasses.replace(
+        query, again=lambda: dataclasses.replace(query, params={**params, **_all_chosen(jobs)})
+    )
+
+
+def enqueue_canvas(jobs: Sequence[NewJob], edges: Sequence[Edge]) -> Query[set[str]]:
+    """Insert jobs and the edges between them; returns the queues whose sleepers were woken.
+
+    Sent again, it changes nothing.
+    """
+    jobs = sorted(jobs, key=lambda job: job.id)
+    params = {
+        **_columns(jobs),
+        "open_parents": plain_array(job.open_parents for job in jobs),
+        "linked": plain_array(job.linked for job in jobs),
+        "parents": plain_array(edge.parent_id for edge in edges),
+        "children": plain_array(edge.child_id for edge in edges),
+        "kinds": plain_array(edge.kind for edge in edges),
+        "places": plain_array(edge.place for edge in edges),
+        "templates": text_array(edge.job for edge in edges),
+    }
+    query = Query("enqueue_canvas", params, _ids)
+    return dataclasses.replace(
+        query, again=lambda: dataclasses.replace(query, params={**params, **_all_chosen(jobs)})
+    )
 
 
 def copy_jobs(jobs: Iterable[NewJob], now: datetime) -> Copy:
@@ -135,14 +139,24 @@ def finish(jobs: Sequence[Finished]) -> Query[set[str]]:
 def retry(jobs: Sequence[Retried]) -> Query[set[str]]:
     """Queue failed attempts again; returns the ids of those that were still ours."""
     jobs = sorted(jobs, key=lambda job: job.id)
+    changed = jobs if any(any(job[5:]) for job in jobs) else ()
     params = {
         "ids": plain_array(job.id for job in jobs),
         "claims": plain_array(job.claim for job in jobs),
         "countdowns": plain_array(job.countdown for job in jobs),
         "errors": text_array(job.error for job in jobs),
         "tracebacks": text_array(job.traceback for job in jobs),
+        "args": text_array(job.args for job in changed),
+        "kwargs": text_array(job.kwargs for job in changed),
+        "queues": text_array(job.queue for job in changed),
+        "priorities": text_array(job.priority for job in changed),
     }
     return Query("retry", params, _ids)
+
+
+def progress(job: str, claim: int, note: str) -> Query[bool]:
+    """Note how far a running job is, as JSON of its state and meta; False if it is not ours."""
+    return Query("progress", {"id": job, "claim": claim, "note": note}, bool)
 
 
 def release(jobs: Sequence[Released]) -> Query[set[str]]:
@@ -170,6 +184,11 @@ def suspect(jobs: Sequence[Released], error: str) -> Query[set[str]]:
     return Query("suspect", {**_claims(jobs), "error": error}, _ids)
 
 
+def replace(id: object, claim: int, open_parents: int) -> Query[bool]:  # noqa: A002 (a column's name)
+    """Have a running job wait to become what replaces it; False if it was not ours any more."""
+    return Query("replace", {"id": id, "claim": claim, "open_parents": open_parents}, bool)
+
+
 def cancel_requested(ids: Iterable[str]) -> Query[set[str]]:
     """Cancel those of these queued jobs whose cancellation was asked for while they ran."""
     return Query("cancel_requested", {"ids": plain_array(ids)}, _ids)
@@ -193,6 +212,24 @@ def purge(queue: str, limit: int) -> Query[int]:
 def forget(job: object) -> Query[bool]:
     """Remove a finished job's row; False if there is none."""
     return Query("forget", {"id": job}, bool)
+
+
+# ── groups ───────────────────────────────────────────────────────────────────────────────────
+
+
+def save_group(group: object, members: Iterable[object]) -> Query[None]:
+    """Note the members of a group, to be found again by its id."""
+    return Query("save_group", {"id": group, "members": plain_array(members)}, _nothing)
+
+
+def restore_group(group: object) -> Query[list[str]]:
+    """Return the ids of the members of a group, in their order; none if it was not saved."""
+    return Query("restore_group", {"id": group}, lambda rows: [row[0] for row in rows])
+
+
+def forget_group(group: object) -> Query[bool]:
+    """Forget a group that was saved; False if it was not."""
+    return Query("forget_group", {"id": group}, bool)
 
 
 # ── workers ──────────────────────────────────────────────────────────────────────────────────
@@ -312,6 +349,16 @@ def search(
     """Return one page of the jobs that match, newest first."""
     params = {"state": state, "queue": queue, "task": task, "before": before, "limit": limit}
     return Query("search", params, lambda rows: [JobRow(*row) for row in rows])
+
+
+def children(job: object) -> Query[list[JobRow]]:
+    """Return the jobs whose parent this one is, oldest first."""
+    return Query("children", {"id": job}, lambda rows: [JobRow(*row) for row in rows])
+
+
+def descendants(root: object) -> Query[list[JobRow]]:
+    """Return the jobs of the family that began with this one, oldest first."""
+    return Query("descendants", {"root_id": root}, lambda rows: [JobRow(*row) for row in rows])
 
 
 def counts() -> Query[dict[str, int]]:
@@ -452,6 +499,44 @@ def drop_partitions() -> Query[set[str]]:
 def prune_workers() -> Query[int]:
     """Forget workers that stopped long ago; returns how many."""
     return Query("prune_workers", {}, len)
+
+
+def prune_groups() -> Query[int]:
+    """Forget groups that were saved long ago; returns how many."""
+    return Query("prune_groups", {}, len)
+
+
+def _columns(jobs: Sequence[NewJob]) -> dict[str, Any]:
+    return {
+        "ids": plain_array(job.id for job in jobs),
+        "queues": text_array(job.queue for job in jobs),
+        "tasks": text_array(job.task for job in jobs),
+        "priorities": plain_array(job.priority for job in jobs),
+        "max_attempts": plain_array(job.max_attempts for job in jobs),
+        "etas": text_array(_moment(job.eta) for job in jobs),
+        "countdowns": plain_array(job.countdown for job in jobs),
+        "expires": text_array(_moment(job.expires) for job in jobs),
+        "expires_in": plain_array(job.expires_in for job in jobs),
+        "args": text_array(job.args for job in jobs),
+        "kwargs": text_array(job.kwargs for job in jobs),
+        "headers": text_array(job.headers for job in jobs),
+        "notify": plain_array(job.notify for job in jobs),
+        "chosen": plain_array(job.chosen for job in jobs),
+        "parent_ids": plain_array(job.parent_id for job in jobs),
+        "root_ids": plain_array(job.root_id for job in jobs),
+    }
+
+
+def _all_chosen(jobs: Sequence[NewJob]) -> dict[str, Any]:
+    """Return the parameter that has the history asked, which may have them all."""
+    return {"chosen": plain_array(True for _ in jobs)}
+
+
+def _alone(job: NewJob) -> dict[str, Any]:
+    params = job._asdict()
+    for name in ("chosen", "open_parents", "linked"):  # the first chooses the statement
+        del params[name]
+    return params
 
 
 def _claims(jobs: Sequence[Released] | Sequence[Lost]) -> dict[str, Any]:

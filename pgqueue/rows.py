@@ -32,6 +32,28 @@ class NewJob(NamedTuple):
     notify: bool = True
     #: Whether the id is the caller's own choice, and may have been used before.
     chosen: bool = False
+    #: The job in which, or after which, it comes to be; and the first of its family.
+    parent_id: UUID | None = None
+    root_id: UUID | None = None
+    #: How many jobs must succeed before it may run, and whether edges begin at it. For
+    #: `enqueue_canvas` only, which brings the edges.
+    open_parents: int | None = None
+    linked: bool | None = None
+
+
+class Edge(NamedTuple):
+    """What the end of one job means to another; see sql/migrations/0005_canvas.sql.
+
+    `kind`: 'call', 'become' or 'error'. `place`: where the parent's result goes: None: nowhere, -1:
+    before the child's args, from 0 on: into the list that goes there. `job`: of an error edge, the
+    JSON text of the job to make, whose id is `child_id`.
+    """
+
+    parent_id: UUID
+    child_id: UUID
+    kind: str
+    place: int | None = None
+    job: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,10 @@ class ClaimedJob(NamedTuple):
     args: str
     kwargs: str
     headers: str | None
+    parent_id: str | None = None
+    root_id: str | None = None
+    #: Whether edges may begin at it; None: none do.
+    linked: bool | None = None
 
 
 class Finished(NamedTuple):
@@ -83,6 +109,11 @@ class Retried(NamedTuple):
     countdown: float
     error: str
     traceback: str | None = None
+    #: Of the attempts that follow, None for what stays: JSON texts, and where the job waits.
+    args: str | None = None
+    kwargs: str | None = None
+    queue: str | None = None
+    priority: str | None = None
 
 
 class Released(NamedTuple):
@@ -140,6 +171,8 @@ class JobRow:
     error: str | None
     traceback: str | None
     failures: int
+    parent_id: str | None = None
+    root_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

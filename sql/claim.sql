@@ -57,12 +57,13 @@ with lanes as materialized (
         started_at = pgqueue.now()
     where j.ctid = any (array(select place from due)) and exists (select from claimant)
     returning j.id, j.claim, j.attempt, j.max_attempts, j.queue, j.priority, j.run_at,
-        j.expires_at, j.started_at, j.task, j.args, j.kwargs, j.headers
+        j.expires_at, j.started_at, j.task, j.args, j.kwargs, j.headers,
+        j.parent_id, j.root_id, j.linked
 )
 select
     c.id::text, c.claim, c.attempt, c.max_attempts,
     (extract(epoch from c.expires_at) - extract(epoch from c.started_at))::float8 as expires_in,
     c.queue, c.priority, c.run_at::text,
-    c.task, c.args::text, c.kwargs::text, c.headers::text
+    c.task, c.args::text, c.kwargs::text, c.headers::text, c.parent_id::text, c.root_id::text, c.linked
 from claimed c
 order by array_position(%(queues)s::text[], c.queue), c.priority desc, c.run_at, c.id

@@ -40,7 +40,11 @@ CREATE TABLE pgqueue.jobs (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 )
 PARTITION BY LIST (state);
 
@@ -93,12 +97,12 @@ begin
         insert into pgqueue.jobs
             (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id,
              run_at, created_at, started_at, finished_at, expires_at, cancel_requested_at, args,
-             kwargs, headers, error, past_errors)
+             kwargs, headers, error, past_errors, parent_id, root_id, open_parents, linked)
         select
             g.id, 'cancelled', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes,
             g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, t.now, g.expires_at,
             coalesce(g.cancel_requested_at, t.now), g.args, g.kwargs, g.headers, 'cancelled',
-            g.past_errors
+            g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
         from gone g, (select pgqueue.now() as now) t
         returning id
     )
@@ -303,6 +307,7 @@ begin
         select j.id
         from pgqueue.jobs j
         where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
+          and coalesce(j.open_parents, 0) = 0
         order by j.id
         for update
     ), gone as (
@@ -313,14 +318,15 @@ begin
     ), again as (
         insert into pgqueue.jobs_live
             (id, queue, task, priority, max_attempts, claim, run_at, created_at, args, kwargs,
-             headers, past_errors)
+             headers, past_errors, parent_id, root_id, open_parents, linked)
         select
             g.id, g.queue, g.task, g.priority, g.max_attempts, g.claim, t.now, g.created_at, g.args,
             g.kwargs, g.headers,
             case when g.state = 'failed'
                  then pgqueue.add_error(g.past_errors, g.attempt, g.claim, g.worker_id, g.started_at,
                                         g.finished_at, g.error, g.traceback)
-                 else g.past_errors end
+                 else g.past_errors end,
+            g.parent_id, g.root_id, g.open_parents, g.linked
         from gone g, (select pgqueue.now() as now) t
         order by g.id
         returning id, queue
@@ -361,6 +367,10 @@ CREATE TABLE pgqueue.jobs_live (
     error text,
     traceback text,
     past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean,
     CONSTRAINT priority_is_0_to_9 CHECK (((priority >= 0) AND (priority <= 9)))
 )
 WITH (fillfactor='45', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_insert_threshold='-1', autovacuum_analyze_scale_factor='0.0', autovacuum_analyze_threshold='100000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
@@ -395,6 +405,24 @@ CREATE FUNCTION pgqueue.wake(place text, channel text) RETURNS void
     LANGUAGE sql
     RETURN CASE WHEN CASE WHEN pg_try_advisory_lock(pgqueue.gate(place)) THEN (NOT pg_advisory_unlock(pgqueue.gate(place))) ELSE true END THEN pg_notify(channel, ''::text) ELSE NULL::void END;
 
+CREATE TABLE pgqueue.edges (
+    parent_id uuid NOT NULL,
+    child_id uuid NOT NULL,
+    kind text NOT NULL,
+    place integer,
+    result jsonb,
+    done boolean DEFAULT false NOT NULL,
+    job jsonb,
+    CONSTRAINT edges_kind_check CHECK ((kind = ANY (ARRAY['call'::text, 'become'::text, 'error'::text])))
+)
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+
+CREATE TABLE pgqueue.groups (
+    id uuid NOT NULL,
+    members uuid[] NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE pgqueue.jobs_cancelled (
     id uuid CONSTRAINT jobs_id_not_null NOT NULL,
     state pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
@@ -418,7 +446,11 @@ CREATE TABLE pgqueue.jobs_cancelled (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 )
 PARTITION BY RANGE (finished_at);
 
@@ -445,7 +477,11 @@ CREATE TABLE pgqueue.jobs_cancelled_default (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 );
 
 CREATE TABLE pgqueue.jobs_failed (
@@ -471,7 +507,11 @@ CREATE TABLE pgqueue.jobs_failed (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 )
 PARTITION BY RANGE (finished_at);
 
@@ -498,7 +538,11 @@ CREATE TABLE pgqueue.jobs_failed_default (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 );
 
 CREATE TABLE pgqueue.jobs_succeeded (
@@ -524,7 +568,11 @@ CREATE TABLE pgqueue.jobs_succeeded (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 )
 PARTITION BY RANGE (finished_at);
 
@@ -551,7 +599,11 @@ CREATE TABLE pgqueue.jobs_succeeded_default (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 );
 
 CREATE VIEW pgqueue.queue_stats AS
@@ -629,6 +681,12 @@ ALTER TABLE ONLY pgqueue.jobs ATTACH PARTITION pgqueue.jobs_succeeded FOR VALUES
 
 ALTER TABLE ONLY pgqueue.jobs_succeeded ATTACH PARTITION pgqueue.jobs_succeeded_default DEFAULT;
 
+ALTER TABLE ONLY pgqueue.edges
+    ADD CONSTRAINT edges_pkey PRIMARY KEY (parent_id, child_id, kind);
+
+ALTER TABLE ONLY pgqueue.groups
+    ADD CONSTRAINT groups_pkey PRIMARY KEY (id);
+
 ALTER TABLE pgqueue.jobs_live
     ADD CONSTRAINT payload_takes_at_most_64_mb CHECK (((pg_column_size(args) <= 67108864) AND (pg_column_size(kwargs) <= 67108864) AND (COALESCE(pg_column_size(headers), 0) <= 67108864))) NOT VALID;
 
@@ -644,21 +702,37 @@ ALTER TABLE ONLY pgqueue.schema_files
 ALTER TABLE ONLY pgqueue.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
 
+CREATE INDEX edges_child ON pgqueue.edges USING btree (child_id);
+
 CREATE INDEX jobs_cancelled_id ON ONLY pgqueue.jobs_cancelled USING btree (id);
 
 CREATE INDEX jobs_cancelled_default_id_idx ON pgqueue.jobs_cancelled_default USING btree (id);
+
+CREATE INDEX jobs_cancelled_default_root_id_idx ON pgqueue.jobs_cancelled_default USING btree (root_id) WHERE (root_id IS NOT NULL);
+
+CREATE INDEX jobs_cancelled_root ON ONLY pgqueue.jobs_cancelled USING btree (root_id) WHERE (root_id IS NOT NULL);
 
 CREATE INDEX jobs_failed_id ON ONLY pgqueue.jobs_failed USING btree (id);
 
 CREATE INDEX jobs_failed_default_id_idx ON pgqueue.jobs_failed_default USING btree (id);
 
+CREATE INDEX jobs_failed_default_root_id_idx ON pgqueue.jobs_failed_default USING btree (root_id) WHERE (root_id IS NOT NULL);
+
+CREATE INDEX jobs_failed_root ON ONLY pgqueue.jobs_failed USING btree (root_id) WHERE (root_id IS NOT NULL);
+
 CREATE INDEX jobs_live_claim ON pgqueue.jobs_live USING btree (queue, priority, run_at, id);
 
 CREATE UNIQUE INDEX jobs_live_id ON pgqueue.jobs_live USING btree (id);
 
+CREATE INDEX jobs_live_root ON pgqueue.jobs_live USING btree (root_id) WHERE (root_id IS NOT NULL);
+
 CREATE INDEX jobs_succeeded_id ON ONLY pgqueue.jobs_succeeded USING btree (id);
 
 CREATE INDEX jobs_succeeded_default_id_idx ON pgqueue.jobs_succeeded_default USING btree (id);
+
+CREATE INDEX jobs_succeeded_default_root_id_idx ON pgqueue.jobs_succeeded_default USING btree (root_id) WHERE (root_id IS NOT NULL);
+
+CREATE INDEX jobs_succeeded_root ON ONLY pgqueue.jobs_succeeded USING btree (root_id) WHERE (root_id IS NOT NULL);
 
 CREATE INDEX workers_living ON pgqueue.workers USING btree (id) WHERE (stopped_at IS NULL);
 

@@ -24,11 +24,14 @@ HOUSE = """
     contrib dashboard testing cli bench demo migrating
     worker
     loading pgqueue
-    app
+    shared app
     client
-    canvas schedules bulk task running signature result options waiting
+    schedules bulk eager attempt hooks task
+    running canvas declaring eager_result result lineage settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
+    publishing log
+    apps proxy models discovery
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
 """

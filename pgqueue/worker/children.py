@@ -133,6 +133,10 @@ class Child(asyncio.Protocol):
         """Ask for the jobs back that no slot has begun."""
         self._write(frames.frame(frames.RECALL))
 
+    def tell(self, event: str, **about: Any) -> None:
+        """Tell the application in the process what happens to the worker."""
+        self._write(frames.notice_frame(event, **about))
+
     def quit(self) -> None:
         """Ask the process to end once it runs nothing."""
         self.quitting = True

@@ -84,8 +84,15 @@ class Crew:
             self._isolation.staff(now)
             self._isolation.rest(now)
 
+    def tell(self, event: str, **about: Any) -> None:
+        """Tell the application, in one child, what happens to the worker."""
+        there = [child for child in self._children if not child.quitting and not child.killed]
+        for child in sorted(there, key=lambda child: not child.ready)[:1]:
+            child.tell(event, **about)
+
     async def quit(self) -> None:
         """End every child as soon as it runs nothing; kill what outlives the grace."""
+        self.tell("shutdown")
         for child in self._children:
             child.quit()
         remaining = self._shutdown.remaining(asyncio.get_running_loop().time())

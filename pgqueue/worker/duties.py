@@ -66,6 +66,7 @@ async def prune(run: Runner) -> None:
     if dropped:
         log.info("dropped finished jobs past their retention: %s", ", ".join(sorted(dropped)))
     await run(operations.prune_workers())
+    await run(operations.prune_groups())
 
 
 DUTIES = (

@@ -16,11 +16,14 @@ from typing import Any
 from pgqueue.rows import ClaimedJob
 
 JOBS, RECALL, QUIT = "J", "R", "Q"  # to the child
+NOTICE = "N"  # the same: what happens to the worker, for the application
 HELLO, OUTCOMES, BROKEN = "H", "O", "B"  # from the child
 
 #: The first field of an outcome's record.
 SUCCEEDED, FAILED, RETRIED, CANCELLED = "S", "F", "R", "C"
 UNSTARTED, DONE, STALE = "U", "D", "X"
+#: Failed as its task said it may, and given back by its task.
+EXPECTED, REQUEUED = "E", "Q"
 
 RECORD, FIELD = "\x1e", "\x1f"
 _LENGTH = struct.Struct("!I")
@@ -65,6 +68,11 @@ def hello_frame(hello: dict[str, Any]) -> bytes:
     return frame(HELLO, json.dumps(hello))
 
 
+def notice_frame(event: str, **about: Any) -> bytes:
+    """Return the frame that tells a child what happens to the worker."""
+    return frame(NOTICE, json.dumps({"event": event, **about}))
+
+
 class FrameReader:
     """Cuts a stream of bytes into frames."""
 
@@ -101,5 +109,8 @@ def _job_record(job: ClaimedJob) -> str:
             job.args,
             job.kwargs,
             job.headers or "",
+            job.parent_id or "",
+            job.root_id or "",
+            "t" if job.linked else "",
         )
     )

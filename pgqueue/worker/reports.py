@@ -12,6 +12,9 @@ from pgqueue.rows import Finished, Released, Retried
 from pgqueue.worker import frames
 from pgqueue.worker.duties import MAX_CRASHES
 
+#: Of these, the fence refuses what is stale indeed.
+_FAILURES = (frames.FAILED, frames.EXPECTED, frames.STALE)
+
 
 @dataclass(slots=True)
 class Batch:
@@ -41,13 +44,19 @@ class Batch:
         number = int(claim)
         if code == frames.SUCCEEDED:
             self.finished.append(Finished(id_, number, "succeeded", result=fields[0] or None))
-        elif code in (frames.FAILED, frames.STALE):  # the fence refuses what is stale indeed
+        elif code in (
+            frames.FAILED,
+            frames.EXPECTED,
+            frames.STALE,
+        ):  # the fence refuses what is stale indeed
             self.finished.append(Finished(id_, number, "failed", None, fields[0], fields[1]))
         elif code == frames.RETRIED:
-            self.retried.append(Retried(id_, number, float(fields[0]), fields[1], fields[2]))
+            seconds, error, traceback, *changes = fields
+            changed = [change or None for change in changes]
+            self.retried.append(Retried(id_, number, float(seconds), error, traceback, *changed))
         elif code == frames.CANCELLED:
             self.finished.append(Finished(id_, number, "cancelled", None, fields[0]))
-        elif code == frames.UNSTARTED:
+        elif code in (frames.UNSTARTED, frames.REQUEUED):
             self.released.append(Released(id_, number))
 
     def merge(self, later: Batch) -> None:

@@ -99,11 +99,12 @@ class Supervisor:
     async def run(self) -> None:
         """Start, work, stop."""
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._asked_to_stop)
-        loop.add_signal_handler(signal.SIGINT, self._asked_to_stop)
-        for number, act in ((signal.SIGHUP, self._asked_to_stop), (signal.SIGQUIT, self._end_now)):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means that it is not to end
-                loop.add_signal_handler(number, act)
+        loop.add_signal_handler(signal.SIGTERM, self._asked_to_stop, "SIGTERM")
+        loop.add_signal_handler(signal.SIGINT, self._asked_to_stop, "SIGINT")
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: it is not to end
+            loop.add_signal_handler(signal.SIGHUP, self._asked_to_stop, "SIGHUP")
+        if signal.getsignal(signal.SIGQUIT) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGQUIT, self._end_now)
         await _until_done(self._live(), [self._board.follow("supervisor", _breathe())])
 
     async def _live(self) -> None:
@@ -170,6 +171,7 @@ class Supervisor:
             o.processes,
             hide_password(hello["dsn"]) or "the database of libpq's variables",
         )
+        self.crew.tell("ready")
         follow = self._board.follow
         background = [
             follow("listener", listener.serve()),
@@ -216,7 +218,7 @@ class Supervisor:
         log.error("%s", mismatch)
         self._asked_to_stop()
 
-    def _asked_to_stop(self) -> None:
+    def _asked_to_stop(self, by: str | None = None) -> None:
         if self._shutdown.ask(asyncio.get_running_loop().time()):
             log.info(
                 "stopping: no new claims; %d jobs in hand, running ones have %g s to end (a second "
@@ -224,6 +226,7 @@ class Supervisor:
                 self.crew.in_hand,
                 self._options.grace,
             )
+            self.crew.tell("shutting_down", sig=by, how="Warm", exitcode=int(bool(self._mismatch)))
             self.crew.recall()
             self._on_change()
         else:

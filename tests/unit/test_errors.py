@@ -14,7 +14,7 @@ from pgqueue import errors
 CLASSES = {
     name: kind
     for name, kind in vars(errors).items()
-    if getattr(kind, "__module__", "") == errors.__name__
+    if isinstance(kind, type) and kind.__module__ == errors.__name__
 }
 
 
