@@ -33,6 +33,7 @@ CALL_OPTIONS = rows(
 
 RESULT = rows(
     "result",
+    same("iterdeps"),
     same("id", "task_id", "state", "status", "result", "info", "traceback", "children", "parent",
          "root", "name", "args", "kwargs", "worker", "date_done", "retries", "queue"),
     same("ready", "successful", "failed", "forget", "wait", "as_tuple", "maybe_throw",
@@ -42,7 +43,7 @@ RESULT = rows(
     change("then", ours="aget, link", note="await the result, or link a task"),
     change("backend", "app", "task_name", "_get_task_meta", "get_task_meta", "_cache",
            ours="AsyncResult.job()", note="the job is a row: job() returns it"),
-    change("iterdeps", "graph", "build_graph", ours="children",
+    change("graph", "build_graph", ours="children",
            note="or query pgqueue.jobs by root_id"),
     change("ignored", "supports_native_join", "on_ready", note="means nothing here"),
     none("revoke_by_stamped_headers", note="stamping is not there"),
@@ -55,27 +56,26 @@ GROUP_RESULT = rows(
          "restore", "delete", "as_tuple"),
     change("iterate", "iter_native", "as_list", "maybe_throw", "maybe_reraise", "then",
            ours="results", note="go through `results`"),
-    change("add", "remove", "discard", "update", "clear", "append",
-           ours="a list", note="a group is as it was enqueued; keep results in a list"),
+    same("add", "remove", "discard", "update", "clear"),
     change("backend", "app", "_failed_join_report", "supports_native_join",
            note="means nothing here"),
 )  # fmt: skip
 
 SIGNATURE = rows(
     "signature",
-    same("delay", "apply_async", "apply", "s", "si", "set", "clone", "link", "link_error",
+    same("delay", "apply_async", "apply", "set", "clone", "link", "link_error",
          "on_error", "freeze", "tasks", "body", "task", "args", "kwargs", "options", "id", "type",
          "name", "app", "subtask_type", "immutable", "from_dict", "get", "skew", "group",
          "items", "keys", "values", "update", "copy", "setdefault", "pop"),
     same("partial", ours="clone"),
+    same("set_immutable"),
     same("flatten_links", ours="link", note="links are in the options"),
-    change("replace", "set_immutable", "reprcall", "set_parent_id", "election", "run",
+    change("replace", "reprcall", "set_parent_id", "election", "run",
            "prepare_steps", "unchain_tasks", "link_return", "append_to_list_option",
            "extend_list_option",
            "add_to_chord",
            ours="clone, set", note="make a new signature"),
     none("stamp", "stamp_links", "append_stamps", note="stamping is not there; use headers="),
-    none("__or__", "__ior__", note="a signature's operators cannot be overridden"),
 )  # fmt: skip
 
 CANVAS = rows(
