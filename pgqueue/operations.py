@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from pgqueue.arrays import plain_array, text_array
 from pgqueue.copying import job_blocks
@@ -28,6 +29,7 @@ from pgqueue.rows import (
     Released,
     Retried,
     ServerFacts,
+    Unfollowed,
     VacuumHolder,
     Watch,
     WorkerRow,
@@ -187,6 +189,11 @@ def suspect(jobs: Sequence[Released], error: str) -> Query[set[str]]:
 def replace(id: object, claim: int, open_parents: int) -> Query[bool]:  # noqa: A002 (a column's name)
     """Have a running job wait to become what replaces it; False if it was not ours any more."""
     return Query("replace", {"id": id, "claim": claim, "open_parents": open_parents}, bool)
+
+
+def follow(ids: Iterable[object]) -> Query[int]:
+    """Follow the edges of ended jobs; returns how many jobs were released, ended or made by it."""
+    return Query("follow", {"ids": plain_array(ids)}, _value)
 
 
 def cancel_requested(ids: Iterable[str]) -> Query[set[str]]:
@@ -499,6 +506,12 @@ def drop_partitions() -> Query[set[str]]:
 def prune_workers() -> Query[int]:
     """Forget workers that stopped long ago; returns how many."""
     return Query("prune_workers", {}, len)
+
+
+def unfollowed(parent_id: UUID, child_id: UUID, limit: int) -> Query[Unfollowed]:
+    """Look at up to `limit` edges after this one for jobs that ended and were not followed."""
+    params = {"parent_id": parent_id, "child_id": child_id, "limit": limit}
+    return Query("unfollowed", params, lambda rows: Unfollowed(*rows[0]))
 
 
 def prune_groups() -> Query[int]:

@@ -134,6 +134,16 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfollowed:
+    """What was found in a slice of the edges: how many, jobs whose end nobody followed, its end."""
+
+    ended: list[str]
+    edges: int
+    parent_id: UUID
+    child_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """What a worker finds out about the others, and how many live, itself included."""
 

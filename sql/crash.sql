@@ -40,10 +40,14 @@ with dead as materialized (
         g.cancel_requested_at, g.args, g.kwargs, g.headers, %(error)s::text, g.past_errors,
         g.parent_id, g.root_id, g.open_parents, g.linked
     from gone g
-    returning id, state
+    returning id, state, finished_at, linked
 ), woken as (
     select pgqueue.wake('', 'pgqueue.results') where exists (select from finished)
+), followed as (
+    select pgqueue.follow(l.ids, l.since)
+    from (select array_agg(f.id) as ids, min(f.finished_at) as since from finished f where f.linked) l
+    where l.ids is not null
 )
 select a.id::text, a.state::text from again a cross join (select count(*) from called) c
 union all
-select f.id::text, f.state::text from finished f left join woken on true
+select f.id::text, f.state::text from finished f left join woken on true left join followed on true

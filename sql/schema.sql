@@ -75,8 +75,22 @@ CREATE FUNCTION pgqueue.cancel(ids uuid[]) RETURNS TABLE(id uuid, state pgqueue.
     AS $$
 #variable_conflict use_column
 declare
-    ended  bigint;
+    ended   bigint;
+    family  boolean;
+    tied    uuid[];
+    since   timestamptz;
 begin
+    select bool_or(f.linked) into family
+    from (
+        select j.linked
+        from pgqueue.jobs_live j
+        where j.id = any (ids) and j.state <> 'waiting'
+        order by j.id
+        for update
+    ) f;
+    if family or exists (select from pgqueue.jobs_live j where j.id = any (ids) and j.state = 'waiting') then
+        perform pgqueue.lock_waiting(ids);
+    end if;
     with found as materialized (
         select j.id, j.state
         from pgqueue.jobs_live j
@@ -104,11 +118,16 @@ begin
             coalesce(g.cancel_requested_at, t.now), g.args, g.kwargs, g.headers, 'cancelled',
             g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
         from gone g, (select pgqueue.now() as now) t
-        returning id
+        returning id, finished_at, linked or open_parents > 0 as tied
     )
-    select count(*) into ended from cancelled;
+    select count(*), array_agg(c.id) filter (where c.tied), min(c.finished_at)
+    into ended, tied, since
+    from cancelled c;
     if ended > 0 then
         perform pgqueue.wake('', 'pgqueue.results');
+    end if;
+    if tied is not null then
+        perform pgqueue.follow(tied, since);
     end if;
     return query
     select j.id, j.state from pgqueue.jobs j where j.id = any (ids);
@@ -252,6 +271,272 @@ begin
     return new_id;
 end $$;
 
+CREATE FUNCTION pgqueue.follow(ended uuid[], since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_indexscan TO 'off'
+    SET enable_bitmapscan TO 'on'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+declare
+    moment    timestamptz := pgqueue.now();
+    soon      timestamptz := moment + interval '2 s';
+    ids       uuid[] := ended;   -- those of this round
+    parents   uuid[];            -- those among them that have ended, and at which edges begin
+    states    text[];
+    results   jsonb[];
+    errors    text[];
+    ready     uuid[];
+    broken    uuid[];
+    become    uuid[];
+    called    integer;
+    called_in text[];
+    queues    text[] := '{}';
+    gone      uuid[] := ended;
+    followed  uuid[] := '{}';
+    failed    uuid[] := '{}';
+    touched   integer := 0;
+begin
+    loop
+        select array_agg(o.id), array_agg(o.state), array_agg(o.result), array_agg(o.error)
+        into parents, states, results, errors
+        from (
+            select
+                x.id,
+                coalesce(p.state::text, 'failed') as state,
+                p.result,
+                case when p.state is null then 'LookupError: job ' || x.id || ' is gone without a trace'
+                     else p.error end as error
+            from unnest(ids) as x (id)
+            left join lateral (
+                select h.state, h.result, h.error
+                from pgqueue.jobs h
+                where h.id = x.id and h.state in ('succeeded', 'failed', 'cancelled')
+                  and h.finished_at >= since
+                limit 1
+            ) p on true
+            where exists (select from pgqueue.edges e where e.parent_id = x.id)
+              and (p.state is not null or since = '-infinity'
+                   and not exists (select from pgqueue.jobs_live l where l.id = x.id))
+        ) o;
+        exit when parents is null;
+        followed := followed || parents;
+
+        perform j.id
+        from pgqueue.jobs_live j
+        where j.state = 'waiting' and j.id = any (array(
+            with recursive reach (id, broken, ends) as (
+                select c.id, c.broken, c.broken or c.becomes and c.parents >= coalesce(
+                    (select l.open_parents from pgqueue.jobs_live l where l.id = c.id), 0)
+                from (
+                    select
+                        e.child_id as id, bool_or(p.state <> 'succeeded') as broken,
+                        bool_or(e.kind = 'become') as becomes, count(*) as parents
+                    from unnest(parents, states) as p (id, state)
+                    join pgqueue.edges e on e.parent_id = p.id
+                    where e.kind <> 'error'
+                    group by e.child_id
+                ) c
+                union
+                select e.child_id, r.broken, r.broken or e.kind = 'become'
+                from reach r
+                join pgqueue.edges e on e.parent_id = r.id
+                where r.ends and e.kind <> 'error'
+            )
+            select r.id from reach r))
+        order by j.id
+        for update;
+
+        with done as (
+            update pgqueue.edges e
+            set done = true,
+                result = case when e.place is not null then coalesce(p.result, 'null') end
+            from unnest(parents, states, results) as p (id, state, result), pgqueue.jobs_live c
+            where e.parent_id = p.id and p.state = 'succeeded' and e.kind <> 'error' and not e.done
+              and c.id = e.child_id and c.state = 'waiting'
+            returning e.child_id
+        )
+        update pgqueue.jobs_live j
+        set open_parents = j.open_parents - d.parents
+        from (select d.child_id, count(*)::integer as parents from done d group by d.child_id) d
+        where j.id = d.child_id and j.state = 'waiting';
+
+        broken := null;
+        if 'failed' = any (states) or 'cancelled' = any (states) then
+            failed := failed || array(
+                select p.id from unnest(parents, states) as p (id, state) where p.state = 'failed');
+            with causes as materialized (
+                select distinct on (e.child_id)
+                    e.child_id, p.state, p.id as cause, p.error,
+                    e.place >= 0 or exists (
+                        select from pgqueue.edges s
+                        where s.child_id = e.child_id and s.parent_id <> e.parent_id
+                          and s.kind <> 'error') as among_others
+                from unnest(parents, states, errors) as p (id, state, error)
+                join pgqueue.edges e on e.parent_id = p.id
+                where p.state <> 'succeeded' and e.kind <> 'error'
+                order by e.child_id, p.state = 'failed' desc, e.place, p.id
+            ), gone as (
+                delete from pgqueue.jobs_live j
+                using causes c
+                where j.id = c.child_id and j.state = 'waiting'
+                returning j.*, c.state as outcome, case
+                    when not coalesce(c.among_others, false) then c.error
+                    when c.state = 'failed' then 'ChordError: Dependency ' || c.cause || ' raised ' || c.error
+                    else 'Dependency ' || c.cause || ': ' || c.error end as cause
+            ), fallen as (
+                insert into pgqueue.jobs
+                    (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id,
+                     run_at, created_at, started_at, finished_at, expires_at, cancel_requested_at, args,
+                     kwargs, headers, error, past_errors, parent_id, root_id, open_parents, linked)
+                select
+                    g.id, g.outcome::pgqueue.job_state, g.queue, g.task, g.priority, g.attempt,
+                    g.max_attempts, g.crashes, g.claim, g.worker_id, g.run_at, g.created_at,
+                    g.started_at, moment, g.expires_at, g.cancel_requested_at, g.args, g.kwargs,
+                    g.headers, g.cause, g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
+                from gone g
+                returning id
+            )
+            select array_agg(f.id) into broken from fallen f;
+        end if;
+
+        become := null;
+        ready := array(
+            select distinct j.id
+            from unnest(parents) as p (id)
+            join pgqueue.edges e on e.parent_id = p.id
+            join pgqueue.jobs_live j on j.id = e.child_id
+            where e.kind <> 'error' and j.state = 'waiting' and j.open_parents <= 0);
+        if cardinality(ready) > 0 then
+            with given as materialized (
+                delete from pgqueue.edges e
+                where e.child_id = any (ready) and e.kind <> 'error'
+                returning e.*
+            ), gathered as materialized (
+                select
+                    g.child_id, bool_or(g.kind = 'become') as becomes,
+                    jsonb_agg(g.result) filter (where g.place < 0) as one,
+                    jsonb_agg(g.result order by g.place) filter (where g.place >= 0) as list
+                from given g
+                group by g.child_id
+            ), queued as (
+                update pgqueue.jobs_live j
+                set state = 'queued',
+                    open_parents = 0,
+                    args = coalesce(g.one, '[]')
+                        || case when g.list is null then '[]' else jsonb_build_array(g.list) end || j.args,
+                    run_at = greatest(moment, coalesce(
+                        (j.headers #>> '{pgqueue,after,eta}')::timestamptz,
+                        moment + make_interval(secs => (j.headers #>> '{pgqueue,after,countdown}')::float8))),
+                    expires_at = coalesce(
+                        moment + make_interval(secs => (j.headers #>> '{pgqueue,after,expires_in}')::float8),
+                        j.expires_at)
+                from gathered g
+                where j.id = g.child_id and not g.becomes
+                returning j.queue, j.run_at
+            ), gone as (
+                delete from pgqueue.jobs_live j
+                using gathered g
+                where j.id = g.child_id and g.becomes
+                returning j.*, nullif(coalesce(g.one -> 0, g.list), 'null') as value
+            ), became as (
+                insert into pgqueue.jobs
+                    (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id,
+                     run_at, created_at, started_at, finished_at, expires_at, cancel_requested_at, args,
+                     kwargs, headers, result, past_errors, parent_id, root_id, open_parents, linked)
+                select
+                    g.id, 'succeeded', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes,
+                    g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, moment, g.expires_at,
+                    g.cancel_requested_at, g.args, g.kwargs, g.headers, g.value, g.past_errors,
+                    g.parent_id, g.root_id, 0, g.linked
+                from gone g
+                returning id
+            )
+            select q.jobs, q.queues, b.ids
+            into called, called_in, become
+            from (select count(*) as jobs, array_agg(distinct q.queue) filter (where q.run_at < soon) as queues
+                  from queued q) q,
+                 (select array_agg(b.id) as ids from became b) b;
+            touched := touched + called;
+            queues := queues || called_in;
+        end if;
+
+        ids := broken || become;
+        exit when ids is null;
+        gone := gone || ids;
+        touched := touched + cardinality(ids);
+    end loop;
+
+    if cardinality(failed) > 0 then
+        with fired as materialized (
+            select distinct on (e.child_id)
+                e.child_id, e.job, coalesce((e.job ->> 'immutable')::boolean, false) as immutable, f.id as failed
+            from unnest(failed) with ordinality as f (id, rank)
+            join pgqueue.edges e on e.parent_id = f.id
+            where e.kind = 'error' and not pgqueue.is_finished(e.child_id)
+            order by e.child_id, f.rank
+        ), made as (
+            insert into pgqueue.jobs_live
+                (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs,
+                 headers, parent_id, root_id)
+            select
+                f.child_id, coalesce(f.job ->> 'queue', 'default'), f.job ->> 'task',
+                coalesce((f.job ->> 'priority')::smallint, 0::smallint),
+                coalesce((f.job ->> 'max_attempts')::integer, (f.job ->> 'max_retries')::integer + 1),
+                greatest(moment, coalesce((f.job ->> 'eta')::timestamptz,
+                    moment + make_interval(secs => (f.job ->> 'countdown')::float8))),
+                moment,
+                coalesce((f.job ->> 'expires')::timestamptz,
+                    moment + make_interval(secs => (f.job ->> 'expires_in')::float8)),
+                case when f.immutable then '[]' else jsonb_build_array(jsonb_build_object(
+                    'id', f.failed, 'task', p.task, 'args', p.args, 'kwargs', p.kwargs,
+                    'retries', greatest(p.attempt - 1, 0), 'error', p.error, 'traceback', p.traceback,
+                    'parent_id', p.parent_id, 'root_id', p.root_id)) end
+                    || coalesce(nullif(f.job -> 'args', 'null'), '[]'),
+                coalesce(nullif(f.job -> 'kwargs', 'null'), '{}'),
+                case when f.immutable then nullif(f.job -> 'headers', 'null') else
+                    jsonb_set(coalesce(nullif(f.job -> 'headers', 'null'), '{}'), '{pgqueue}',
+                        coalesce(f.job #> '{headers,pgqueue}', '{}') || '{"errback": true}') end,
+                f.failed, coalesce(p.root_id, f.failed)
+            from fired f
+            left join lateral (
+                select h.task, h.args, h.kwargs, h.attempt, h.error, h.traceback, h.parent_id, h.root_id
+                from pgqueue.jobs h
+                where h.id = f.failed and h.state = 'failed' and h.finished_at >= since
+                limit 1
+            ) p on true
+            order by f.child_id
+            on conflict (id) do nothing
+            returning id, queue, run_at
+        )
+        select count(*), array_agg(distinct m.queue) filter (where m.run_at < soon)
+        into called, called_in
+        from made m
+        where pgqueue.stays(m.id);
+        touched := touched + called;
+        queues := queues || called_in;
+    end if;
+
+    delete from pgqueue.edges e
+    where e.parent_id = any (followed)
+      and (e.kind = 'error' or not exists (
+          select from pgqueue.jobs_live c where c.id = e.child_id and c.state = 'waiting'));
+    delete from pgqueue.edges e
+    where e.child_id = any (gone) and e.kind <> 'error'
+      and not exists (select from pgqueue.jobs_live c where c.id = e.child_id);
+
+    perform pgqueue.wake(q.queue, 'pgqueue.jobs') from (select distinct u.queue from unnest(queues) as u (queue)) q;
+    if cardinality(gone) > cardinality(ended) then
+        perform pgqueue.wake('', 'pgqueue.results');
+    end if;
+    return touched;
+end $$;
+
 CREATE FUNCTION pgqueue.gate(place text) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended(('pgqueue.gate:'::text || place), (0)::bigint);
@@ -272,6 +557,34 @@ end $$;
 CREATE FUNCTION pgqueue.lifeline(worker bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended(('pgqueue.worker:'::text || worker), (0)::bigint);
+
+CREATE FUNCTION pgqueue.lock_waiting(roots uuid[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_indexscan TO 'off'
+    SET enable_bitmapscan TO 'on'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+    perform j.id
+    from pgqueue.jobs_live j
+    where j.state = 'waiting' and j.id = any (array(
+        with recursive reach (id) as (
+            select r.id from unnest(roots) as r (id)
+            union
+            select e.child_id
+            from reach r
+            join pgqueue.edges e on e.parent_id = r.id
+            where e.kind <> 'error'
+        )
+        select r.id from reach r))
+    order by j.id
+    for update;
+end $$;
 
 CREATE FUNCTION pgqueue.now() RETURNS timestamp with time zone
     LANGUAGE sql PARALLEL SAFE

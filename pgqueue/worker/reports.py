@@ -84,19 +84,19 @@ class Batch:
         """Return what writes the batch down, in order.
 
         Jobs that go back to the queue although their cancellation was asked for are cancelled in
-        the same transaction.
+        the same transaction. What follows edges comes last: who waits is locked after who runs.
         """
         queries: list[Query[Any]] = []
-        if self.finished:
-            queries.append(operations.finish(self.finished))
         if self.retried:
             queries.append(operations.retry(self.retried))
         if self.released:
             queries.append(operations.release(self.released))
-        for cause, jobs in self.crashed.items():
-            queries.append(operations.crash(jobs, cause, MAX_CRASHES, alone=True))
         for cause, jobs in self.suspected.items():
             queries.append(operations.suspect(jobs, cause))
+        for cause, jobs in self.crashed.items():
+            queries.append(operations.crash(jobs, cause, MAX_CRASHES, alone=True))
+        if self.finished:
+            queries.append(operations.finish(self.finished))
         if back := self._going_back():
             queries.append(operations.cancel_requested(back))
         return queries

@@ -6,15 +6,30 @@
 -- waiting and queued ones are cancelled at once. A running one is left to its worker, and marked:
 -- it will not be run again, whatever becomes of this attempt. Finished ones stay as they are.
 --
--- Rows are locked in order of id, as finishing does, so that the two cannot deadlock.
+-- Rows are locked in order of id, as finishing does, so that the two cannot deadlock; those that wait
+-- for others last, with all that would end with them: see pgqueue.follow().
 create or replace function pgqueue.cancel(ids uuid[])
     returns table (id uuid, state pgqueue.job_state)
     language plpgsql volatile
 as $$
 #variable_conflict use_column
 declare
-    ended  bigint;
+    ended   bigint;
+    family  boolean;
+    tied    uuid[];
+    since   timestamptz;
 begin
+    select bool_or(f.linked) into family
+    from (
+        select j.linked
+        from pgqueue.jobs_live j
+        where j.id = any (ids) and j.state <> 'waiting'
+        order by j.id
+        for update
+    ) f;
+    if family or exists (select from pgqueue.jobs_live j where j.id = any (ids) and j.state = 'waiting') then
+        perform pgqueue.lock_waiting(ids);
+    end if;
     with found as materialized (
         select j.id, j.state
         from pgqueue.jobs_live j
@@ -42,11 +57,16 @@ begin
             coalesce(g.cancel_requested_at, t.now), g.args, g.kwargs, g.headers, 'cancelled',
             g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
         from gone g, (select pgqueue.now() as now) t
-        returning id
+        returning id, finished_at, linked or open_parents > 0 as tied
     )
-    select count(*) into ended from cancelled;
+    select count(*), array_agg(c.id) filter (where c.tied), min(c.finished_at)
+    into ended, tied, since
+    from cancelled c;
     if ended > 0 then
         perform pgqueue.wake('', 'pgqueue.results');
+    end if;
+    if tied is not null then
+        perform pgqueue.follow(tied, since);
     end if;
     -- A statement of its own, because it must see what finished while the first one waited for it.
     return query
