@@ -108,6 +108,7 @@ def _request(task: Task[Any, Any], job: NewJob, number: int) -> Request:
         root_id=(around.root_id or around.id) if around else id_,
         expires=job.expires,
         ignore_result=bool(ignored),
+        linked=bool(job.linked),
         is_eager=True,
         notes=notes,
     )

@@ -13,6 +13,7 @@ from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.limits import RESERVED, Limits, checked_limits, noted
+from pgqueue.request import current
 from pgqueue.retry import MAX_DELAY, MAX_RETRIES, is_retry_limit
 from pgqueue.rows import FOREVER, NewJob
 
@@ -122,6 +123,7 @@ def new_job(
     if countdown is not None and eta is not None:
         raise InvalidOption("countdown= and eta= say the same thing: give one of them")
     queue, priority = options.get("queue"), options.get("priority")
+    parent_id, root_id = _family(options)
     return NewJob(
         id=uuid7() if options.get("task_id") is None else job_id(options["task_id"]),
         task=checked_name("task", task),
@@ -137,6 +139,35 @@ def new_job(
         headers=None if not headers else encode(dict(headers), at="headers"),
         notify=bool(options.get("notify", True)),
         chosen=options.get("task_id") is not None,
+        parent_id=parent_id,
+        root_id=root_id,
+    )
+
+
+def in_its_family(job: NewJob) -> NewJob:
+    """Return a job with its parent and root, if it is enqueued in a run of another one."""
+    if current.get() is None:
+        return job
+    parent_id, root_id = _family({})
+    return job._replace(parent_id=parent_id, root_id=root_id)
+
+
+def _family(options: Mapping[str, Any]) -> tuple[UUID | None, UUID | None]:
+    """Return the ids of a job's parent and root: of the run that this is in, or as they are given.
+
+    >>> _family({"parent_id": "0198c0de-0000-7000-8000-000000000001"})[0].version
+    7
+    """
+    request = current.get()
+    parent_id, root_id = options.get("parent_id"), options.get("root_id")
+    if request is not None:
+        if parent_id is None and options.get("add_to_parent", True):
+            parent_id = request.id
+        if root_id is None:
+            root_id = request.root_id or request.id
+    return (
+        None if parent_id is None else job_id(parent_id),
+        None if root_id is None else job_id(root_id),
     )
 
 

@@ -36,7 +36,7 @@ from pgqueue.errors import InvalidCall, UsageError
 from pgqueue.identifiers import uuid7
 from pgqueue.limits import Limits
 from pgqueue.models import Models
-from pgqueue.options import Options, checked_name, new_job, said, zone_of
+from pgqueue.options import Options, checked_name, in_its_family, new_job, said, zone_of
 from pgqueue.publishing import aannounce, announce, apublished, published
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.retry import RetryPolicy
@@ -272,6 +272,8 @@ class Task(Running, Generic[P, R]):
         here; without it the result holds it. An async task runs in an event loop of its own; in a
         coroutine, use `aapply`.
         """
+        if options.get("link") or options.get("link_error"):
+            return self.s(*args or (), **kwargs or {}).apply(throw=throw, **options)
         job = self.job(args or (), kwargs or {}, options)
         return self.database.apply(self, job, retries=retries, throw=throw)
 
@@ -285,6 +287,8 @@ class Task(Running, Generic[P, R]):
         **options: Unpack[Options],
     ) -> AsyncResult[R]:
         """Run the task here and now, on the running event loop."""
+        if options.get("link") or options.get("link_error"):
+            return await self.s(*args or (), **kwargs or {}).aapply(throw=throw, **options)
         job = self.job(args or (), kwargs or {}, options)
         return await self.database.aapply(self, job, retries=retries, throw=throw)
 
@@ -337,7 +341,7 @@ class Task(Running, Generic[P, R]):
             merged = said({**plan.floor, **route, **plan.own}, options)
             return new_job(self.name, args, kwargs, merged, zone_of(self.database, options))
         if not options:  # most calls: what the task itself has is checked already
-            return NewJob(
+            job = NewJob(
                 uuid7(),
                 self.name,
                 encode(list(args), at="args"),
@@ -347,6 +351,7 @@ class Task(Running, Generic[P, R]):
                 plan.max_attempts,
                 expires_in=plan.expires,
             )
+            return in_its_family(job)
         merged = said(plan.defaults, options)
         return new_job(self.name, args, kwargs, merged, zone_of(self.database, options))
 

@@ -49,3 +49,10 @@ def test_a_job_that_was_claimed_more_often_than_tried_is_redelivered(worker, sen
 def test_outside_of_a_worker_it_says_that_it_was_called_directly(name):
     request = speaking.tasks[name].request
     assert (request.called_directly, request.is_eager, request.id) == (True, False, None)
+
+
+def test_a_job_that_a_run_enqueues_knows_its_parent_and_root(worker, send, app):
+    result = send("parent")
+    for child in result.get(WAIT):
+        job = app.AsyncResult(child).job()
+        assert (job.parent_id, job.root_id) == (result.id, result.id)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pgqueue.errors import InvalidOption, InvalidPayload
 from pgqueue.options import WITHOUT_MEANING, Options, checked_name, new_job
+from pgqueue.request import Request, current
 from pgqueue.rows import FOREVER, NewJob
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
@@ -61,10 +62,12 @@ MEANINGS = [
     ({"ignore_result": None}, {}),
     ({"shadow": "import"}, {"headers": '{"pgqueue":{"shadow":"import"}}'}),
     ({"serializer": "json"}, {}),
+    ({"parent_id": str(ID)}, {"parent_id": ID}),
+    ({"root_id": ID}, {"root_id": ID}),
     *(({name: None}, {}) for name in sorted(WITHOUT_MEANING)),
 ]
-#: Those that say where a job comes from: see `test_origin`.
-OF_THE_RUN = {"parent_id", "root_id", "add_to_parent"}
+#: Those that say where a job comes from, and those that make a canvas of it: see below.
+OF_THE_RUN = {"add_to_parent", "link", "link_error"}
 
 
 @pytest.mark.parametrize(("options", "fields"), MEANINGS)
@@ -91,6 +94,28 @@ def test_a_time_without_a_zone_is_in_the_zone_that_is_given():
     assert made.expires == datetime(2026, 6, 1, 10, tzinfo=UTC)
     aware = {"eta": NOON, "expires": NOON}
     assert new_job("mail.send", [], {}, aware, oslo)[8:10] == (NOON, NOON)
+
+
+def test_what_is_enqueued_in_a_run_knows_the_run_and_its_root():
+    parent, root, other = uuid4(), uuid4(), uuid4()
+    token = current.set(Request(id=str(parent), root_id=str(root)))
+    try:
+        assert job()[14:16] == (parent, root)
+        assert job(add_to_parent=False)[14:16] == (None, root)
+        assert job(parent_id=other, root_id=str(ID))[14:16] == (other, ID)
+    finally:
+        current.reset(token)
+    token = current.set(Request(id=str(parent)))
+    try:
+        assert job()[14:16] == (parent, parent)
+    finally:
+        current.reset(token)
+    assert job()[14:16] == (None, None)
+
+
+@pytest.mark.parametrize("option", ["link", "link_error"])
+def test_what_makes_a_canvas_is_no_part_of_a_job(option):
+    assert f"{option}= makes a canvas of a call" in refusal(**{option: ["a signature"]})
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_MEANING))

@@ -7,7 +7,6 @@ import runpy
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -274,7 +273,7 @@ def test_retry_waits_as_long_as_it_is_told_or_as_the_policy_says(recorder):
 
 
 def test_retry_takes_an_eta_without_a_zone_in_that_of_the_application(task, recorder):
-    recorder.conf = SimpleNamespace(zone=ZoneInfo("Asia/Tokyo"))
+    recorder.conf.timezone = "Asia/Tokyo"
     soon = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None) + timedelta(minutes=1)
     with running():
         assert 58 < asked_to_retry(task, eta=soon).countdown <= 60
