@@ -94,7 +94,7 @@ def find(kind: str, name: str) -> Row | None:
     >>> find("task option", "bind").verdict
     'same'
     >>> find("setting", "redis_socket_timeout").note
-    'can go: results are with the jobs'
+    'can go: results are in PostgreSQL, beside the jobs'
     """
     if found := _EXACT.get((kind, name)):
         return found
