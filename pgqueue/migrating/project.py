@@ -22,6 +22,7 @@ from pgqueue.migrating.things import (
     ATTRIBUTES,
     DECORATORS,
     FUNCTION,
+    GUESSED,
     OTHER,
     RESULT,
     SIGNATURE,
@@ -103,10 +104,10 @@ class Project:
         if isinstance(binding, Imported):
             thing = self.named(binding.dotted, where.module.dotted)
             outside = not thing and "." in binding.dotted
-            return APP if outside and _APP_NAME.match(name) else thing
+            return GUESSED if outside and _APP_NAME.match(name) else thing
         if isinstance(binding, Argument):
             thing = self._argument(binding, where)
-            return APP if thing is None and _APP_NAME.match(name) else thing
+            return GUESSED if thing is None and _APP_NAME.match(name) else thing
         if isinstance(binding, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return TASK if self._is_task(binding, where) else FUNCTION
         if isinstance(binding, ast.ClassDef):
@@ -121,11 +122,12 @@ class Project:
             return instance_of(noted)
         if argument.index:
             return None
+        if self._is_task(argument.function, outer, bind=True):
+            return TASK
         if where.owner and outer.is_class:
-            return (
-                TASK if self.class_kind(where.owner, outer.parent or outer) == TASK_CLASS else None
-            )
-        return TASK if self._is_task(argument.function, outer, bind=True) else None
+            kind = self.class_kind(where.owner, outer.parent or outer)
+            return TASK if kind == TASK_CLASS else None
+        return None
 
     # ── declarations ─────────────────────────────────────────────────────────────────────────
 
@@ -140,7 +142,7 @@ class Project:
         named = decorator.func if isinstance(decorator, ast.Call) else decorator
         if isinstance(named, ast.Attribute) and named.attr in DECORATORS:
             thing = self.of(named.value, scope)
-            if thing and held(thing) == APP:
+            if thing and held(thing).kind == "app":
                 return True
         thing = self.of(named, scope)
         return bool(
@@ -168,7 +170,7 @@ class Project:
             case ast.Name():
                 return self.bound(node.id, scope)
             case ast.Attribute(value=ast.Name(id="self")) if _APP_NAME.match(node.attr):
-                return APP
+                return GUESSED
             case ast.Attribute():
                 return self._attribute(self.of(node.value, scope), node.attr, scope)
             case ast.Call():
@@ -200,7 +202,8 @@ class Project:
 
     def _item(self, node: ast.Subscript, scope: Scope) -> Thing | None:
         if isinstance(node.value, ast.Attribute) and node.value.attr == "tasks":
-            return TASK if self.of(node.value.value, scope) == APP else None
+            owner = self.of(node.value.value, scope)
+            return TASK if owner and owner.kind == "app" else None
         inside = self.of(node.value, scope)
         # An annotation such as AsyncResult[int].
         return inside if inside and inside.kind == "external" else None
@@ -210,7 +213,7 @@ class Project:
         if isinstance(function, ast.Attribute):
             owner = self.of(function.value, scope)
             owner = held(owner) if owner else None
-            if owner == APP and function.attr in DECORATORS and node.args:
+            if owner and owner.kind == "app" and function.attr in DECORATORS and node.args:
                 return TASK
             if owner and (given := method(owner, function.attr)):
                 return given

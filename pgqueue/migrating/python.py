@@ -12,7 +12,7 @@ from pgqueue.migrating.places import Found, Place, Remark, Use
 from pgqueue.migrating.project import Project
 from pgqueue.migrating.scopes import Function, Imported, Module, Scope, of_class, of_function
 from pgqueue.migrating.settings import SettingUses, serializers
-from pgqueue.migrating.things import APP, APP_CLASS, DECORATORS, TASK_CLASS, Thing, held
+from pgqueue.migrating.things import APP_CLASS, DECORATORS, GUESSED, TASK_CLASS, Thing, held
 
 #: Text without any of this has nothing to do with Celery, and need not be parsed.
 HINT = re.compile(
@@ -148,7 +148,8 @@ class Reader(ast.NodeVisitor):
 
     def _declared(self, decorator: ast.expr) -> None:
         named = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if isinstance(named, ast.Attribute) and self._of(named.value) != APP:
+        owner = self._held(named.value) if isinstance(named, ast.Attribute) else None
+        if isinstance(named, ast.Attribute) and not (owner and owner.kind == "app"):
             self._use("name", named.attr, decorator)
         if isinstance(decorator, ast.Call):
             self._keywords("task option", decorator, f"@{ast.unparse(named)}")
@@ -187,7 +188,7 @@ class Reader(ast.NodeVisitor):
         if owner and owner.kind in _WITH_OPTIONS:
             if name in _WITH_OPTIONS[owner.kind]:
                 self._keywords("call option", node, name)
-            elif owner == APP and name == "task" and node.args:
+            elif owner.kind == "app" and name == "task" and node.args:
                 self._keywords("task option", node, "app.task")
         elif owner is None and name in _TELLING and self._may_be_task(node, function):
             self._use("task", name, node)
@@ -221,6 +222,8 @@ class Reader(ast.NodeVisitor):
                 self._option(kind, name, each, keyword.value)
 
     def _option(self, kind: str, name: str, given: ast.expr, where: ast.expr) -> None:
+        if kind == "app argument" and not find(kind, name) and find("setting", name):
+            kind = "setting"  # Celery takes settings there, too
         self._use(kind, name, where)
         if name == "accept_content" or name.endswith("serializer"):
             for each in serializers(given):
@@ -261,7 +264,7 @@ class Reader(ast.NodeVisitor):
             return
         known = find(kind, node.attr)
         # A task may have attributes of its own, and what is assigned is one.
-        own = kind in ("task", "request") or isinstance(node.ctx, ast.Store)
+        own = kind in ("task", "request") or isinstance(node.ctx, ast.Store) or owner == GUESSED
         if known or not (own or node.attr.startswith("_")):
             self._use(kind, node.attr, node)
 

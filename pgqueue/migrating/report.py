@@ -12,7 +12,7 @@ from pgqueue.migrating.scan import Scan
 UNKNOWN = "pgqueue does not know it: perhaps your own"
 #: Up to how many different changes, and lines, some words hold.
 _EFFORTS = (
-    (8, 40, "about an hour, besides the tests"),
+    (12, 40, "about an hour, besides the tests"),
     (30, 250, "a day or two, with the tests"),
     (60, 1000, "some days, with the tests"),
 )

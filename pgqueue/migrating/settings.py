@@ -184,11 +184,7 @@ class _Finder(ast.NodeVisitor):
                 if setting_named(target.attr) in _SERIALIZERS:
                     for name in serializers(node.value):
                         self.uses.append(Use("value", name, self._place(node.value)))
-            name = target.id if isinstance(target, ast.Name) else ""
-            if name and (
-                _CONFIG_CLASS.search(name)
-                or name in {*self._known.sources, *self._known.namespaces}
-            ):
+            if isinstance(target, ast.Name) and self._is_source(target.id, node.value):
                 self._dict(node.value)
         self.generic_visit(node)
 

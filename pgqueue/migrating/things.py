@@ -21,6 +21,8 @@ class Thing:
 OTHER, FUNCTION = Thing("other"), Thing("function")
 APP, TASK, RESULT, REQUEST = Thing("app"), Thing("task"), Thing("result"), Thing("request")
 GROUP_RESULT, CONTROL, INSPECT = Thing("group result"), Thing("control"), Thing("inspect")
+#: What is an application by its name alone.
+GUESSED = Thing("app", "guessed")
 CONF, TASK_CLASS, APP_CLASS = Thing("conf"), Thing("task class"), Thing("app class")
 SIGNATURE, GROUP = Thing("signature"), Thing("signature", "group")
 

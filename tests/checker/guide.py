@@ -65,8 +65,8 @@ def table(name: str) -> str:
             if row.kind == kind:
                 ours = "" if row.ours == row.name else row.ours
                 groups.setdefault((row.verdict, ours, row.note), []).append(row)
-        # What stays comes first.
-        for (verdict, ours, note), rows in sorted(groups.items(), key=lambda each: each[0][0] != SAME):
+        stays_first = sorted(groups.items(), key=lambda each: each[0][0] != SAME)
+        for (verdict, ours, note), rows in stays_first:
             names = ", ".join(f"`{_cell(row.name)}`" for row in rows)
             cells = (_BEFORE.get(kind, "") + names, _WORDS[verdict], _cell(ours), _cell(note))
             lines.append("| " + " | ".join(cells).rstrip() + " |")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 
 import pytest
 
-from pgqueue.migrating.knowledge import KINDS, NONE, ROWS, find, in_code
+import pgqueue
+import pgqueue.signals
+from pgqueue.declaring import TaskOptions
+from pgqueue.migrating.knowledge import KINDS, NONE, ROWS, SAME, find, in_code
 from pgqueue.migrating.knowledge.commands import FLAGS, SHORT, SPELLINGS
 from pgqueue.migrating.knowledge.settings import current_names
+from pgqueue.options import Options
+from pgqueue.request import Request
+from pgqueue.settings import SETTINGS
 
 #: What most applications use; more of it than this is in the table.
 CORE = {
@@ -89,3 +96,74 @@ def test_without_a_counterpart_is_what_few_use():
     """What issue trackers call a blocker must stay little, and none of it what most use."""
     core = {(kind, name) for kind, names in CORE.items() for name in names.split()}
     assert not {(row.kind, row.name) for row in ROWS if row.verdict == NONE} & core
+
+
+# ── what is said to be the same is there ──────────────────────────────────────────────────────
+
+#: Kinds whose names are attributes of these things.
+APP = pgqueue.PgQueue("knowledge", dsn="postgresql:///nowhere", set_as_current=False)
+
+
+@APP.task
+def example(number: int) -> int:
+    return number
+
+
+THINGS = {
+    "name": [pgqueue],
+    "canvas": [pgqueue],
+    "exception": [pgqueue],
+    "signal": [pgqueue.signals],
+    "app": [APP],
+    "task": [example],
+    "handler": [example],
+    "request": [Request()],
+    "result": [APP.AsyncResult("0198c0de-0000-7000-8000-000000000001")],
+    "group result": [pgqueue.group(example.s(1)).freeze()],
+    "signature": [
+        example.s(1),
+        pgqueue.group(example.s(1)),
+        pgqueue.chord([example.s(1)], example.s()),
+        example.chunks([(1,)], 1),
+    ],
+}
+#: Said to be the same, and found in another way than by an attribute of that name.
+ELSEWHERE = {
+    ("name", "app.control.inspect"),
+    ("canvas", "task.map"),
+    ("canvas", "task.starmap"),
+    ("canvas", "a | b"),
+    ("app", "task.name"),
+}
+#: Of schedules and remote control, which are parts of their own.
+OTHER_PARTS = {"add_periodic_task", "periodic_task", "control"}
+
+
+def has(thing, name):
+    """Tell without asking: some properties ask the database."""
+    try:
+        inspect.getattr_static(thing, name)
+    except AttributeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", THINGS)
+def test_what_is_said_to_be_the_same_is_there(kind):
+    said = {row.ours for row in ROWS if row.kind == kind and row.verdict == SAME}
+    found = {name for name in said if any(has(thing, name) for thing in THINGS[kind])}
+    assert {name for name in said - found if (kind, name) not in ELSEWHERE} <= OTHER_PARTS
+
+
+def test_options_that_are_said_to_be_the_same_are_there():
+    said = {row.ours for row in ROWS if row.kind == "task option" and row.verdict == SAME}
+    assert said - {"bind", "base", "(always so)"} <= set(TaskOptions.__annotations__)
+    said = {row.ours for row in ROWS if row.kind == "call option" and row.verdict == SAME}
+    of_retry = set(inspect.signature(example.retry).parameters)
+    others = {"(always so)", "(of a schedule)"}
+    assert said - others - of_retry <= set(Options.__annotations__)
+
+
+def test_every_setting_of_celery_is_known():
+    for name, setting in SETTINGS.items():
+        assert setting.ours or find("setting", name)

@@ -350,3 +350,49 @@ def test_circles_of_imports_and_names_end(project):
         }
     )
     assert found.result.uses == []
+
+
+def test_what_is_an_application_only_by_its_name_may_have_attributes_of_its_own(project):
+    found = project({"code.py": "from elsewhere import celery_app\n\ncelery_app.wrapped.conf\n"})
+    assert found.result.uses == []
+    found = project({"code.py": "from elsewhere import celery_app\n\ncelery_app.tasks\n"})
+    assert found.uses("app") == {"tasks": 1}
+
+
+def test_a_method_that_is_a_task(project):
+    found = project(
+        {
+            "code.py": """
+                from celery import shared_task
+
+                class Sync:
+                    @staticmethod
+                    @shared_task(bind=True)
+                    def run(self):
+                        raise self.retry(countdown=1)
+            """
+        }
+    )
+    assert found.uses("task") == {"retry": 1}
+    assert found.uses("call option") == {"countdown": 1}
+
+
+def test_a_module_that_says_nothing_of_celery_is_read_if_another_one_needs_it(project):
+    found = project(
+        {
+            "shop/__init__.py": "",
+            "shop/queueing.py": "from shop.worker import thing as tasks\n",
+            "shop/worker.py": "from celery import Celery\n\nthing = Celery()\n",
+            "shop/jobs.py": "from shop.queueing import tasks\n\n@tasks.task\ndef f(): ...\n",
+        }
+    )
+    assert found.uses("app") == {"task": 1}
+
+
+def test_a_scan_from_inside_a_package(project):
+    files = {
+        "shop/__init__.py": "",
+        "shop/celery.py": "from celery import Celery\n\napp = Celery()\n",
+        "shop/tasks.py": "from .celery import app\n\n@app.task\ndef f(): ...\n",
+    }
+    assert project(files, "shop").uses("app") == {"task": 1}

@@ -139,3 +139,14 @@ def test_serializers_that_are_not_json(project):
         }
     )
     assert found.uses("value") == {"pickle": 1, "yaml": 1}
+
+
+def test_a_dict_that_only_sounds_like_settings(project):
+    found = project({"settings.py": "CELERY_EMAIL_TASK_CONFIG = {'rate_limit': '50/m'}\n"})
+    assert found.uses("setting") == {}
+
+
+def test_settings_as_arguments_of_the_application(project):
+    found = project({"app.py": "from celery import Celery\n\napp = Celery(task_acks_late=True)\n"})
+    assert found.uses("setting") == {"task_acks_late": 1}
+    assert found.uses("app argument") == {}

@@ -59,7 +59,7 @@ APP = rows(
     change("_get_current_object", note="can go: current_app is the application itself"),
     change("add_defaults", ours="conf.update", note="before settings are read"),
     change("GroupResult", "ResultSet", "signature", "chain", "group", "chord",
-           ours="of the same name in pgqueue", note="import it, and use it without the application"),
+           ours="of the same name in pgqueue", note="imported, and used without the application"),
     change("backend", ours="AsyncResult", note="ask results, or the view pgqueue.jobs"),
     change("loader", ours="app.import_tasks()", note="that imports what include= names"),
     change("connection", "connection_for_read", "connection_for_write", "connection_or_acquire",
