@@ -21,7 +21,7 @@ PACKAGE = Path(pgqueue.__file__).parent
 # A module imports what is in rows below it, and within its row what is to its right. Packages
 # stand here as one; within them there are no circles. "pgqueue" is the package's __init__.
 HOUSE = """
-    contrib dashboard testing cli bench demo
+    contrib dashboard testing cli bench demo migrating
     worker
     loading pgqueue
     shared app

@@ -30,6 +30,7 @@ COMMANDS = {
         "inspect": ("inspect", "Ask the workers."),
         "result": ("result", "Print the result of a job."),
         "doctor": ("doctor", "Look for everything that could make jobs slow or stuck."),
+        "check-celery": ("check_celery", "Tell what a code base uses of Celery."),
         "bench": ("bench", "Measure what pgqueue does on this database."),
     },
     "Act": {
@@ -61,7 +62,7 @@ class Root(click.Group):
         for section in COMMANDS.values():
             if cmd_name in section:
                 module = import_module(f"pgqueue.cli.{section[cmd_name][0]}")
-                command: click.Command = getattr(module, cmd_name)
+                command: click.Command = getattr(module, cmd_name.replace("-", "_"))
                 return command
         return super().get_command(ctx, cmd_name)
 
@@ -81,7 +82,7 @@ class Root(click.Group):
         del ctx
         for title, section in COMMANDS.items():
             with formatter.section(title):
-                formatter.write_dl([(f"{name:<10}", about) for name, (_, about) in section.items()])
+                formatter.write_dl([(f"{name:<12}", about) for name, (_, about) in section.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors that speak for themselves come without a traceback."""
