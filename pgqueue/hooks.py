@@ -139,7 +139,7 @@ def succeeded(task: Task[Any, Any], request: Request, value: Any, began: float) 
 
 
 def retried(task: Task[Any, Any], request: Request, error: BaseException, delay: float) -> Calls:
-    """When it is to run again: on_retry, task_retry, after_return, task_postrun.
+    """When it is to run again: on_retry, task_retry, task_postrun.
 
     `error` is the `Retry` that was raised, or what is retried by itself in `delay` seconds.
     """
@@ -150,7 +150,7 @@ def retried(task: Task[Any, Any], request: Request, error: BaseException, delay:
     about = (reason.exc, request.id, request.args, request.kwargs, einfo)
     calls = _called(task, "on_retry", *about, guarded=True)
     calls += _sent(task_retry, task, request=request, reason=reason, einfo=einfo)
-    return calls + _over(task, request, "RETRY", reason, einfo)
+    return calls + _sent(task_postrun, task, **_about(task, request), retval=reason, state="RETRY")
 
 
 def failed(task: Task[Any, Any], request: Request, error: BaseException) -> Calls:
