@@ -99,7 +99,8 @@ class group(_Many, kind="group"):  # noqa: N801 (Celery's name)
     """Signatures side by side: `group(a, b)`, `group([a, b])` or `group(a.s(i) for i in …)`.
 
     Called, it returns a `GroupResult`, in the order of the signatures; groups in it are members of
-    it. A group before anything is a chord: `group(a, b) | c` calls c with the list of results.
+    it. A group before anything is a chord: `group(a, b) | c` calls c with the list of results. In a
+    chain a group of one task is that task, and hands on its result, not a list of it.
 
     >>> from pgqueue import PgQueue
     >>> @PgQueue("shop").task
@@ -110,6 +111,11 @@ class group(_Many, kind="group"):  # noqa: N801 (Celery's name)
 
     def _then(self, other: Signature[Any]) -> Signature[Any]:
         return chord(self, body=other)
+
+    def _steps(self) -> list[Signature[Any]]:
+        """Return what it is in a chain: a group of one task is that task, as in Celery."""
+        whole = self["immutable"] or self["options"] or self["args"] or "kwargs" in self["kwargs"]
+        return [self] if whole or len(self.tasks) != 1 else self.tasks[0]._steps()
 
     def skew(self, start: float = 1.0, stop: float | None = None, step: float = 1.0) -> group:
         """Give the members countdowns: `start` seconds, `step` more for each, from `stop` again."""

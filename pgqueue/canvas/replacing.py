@@ -18,7 +18,7 @@ def replacement(
 ) -> tuple[list[NewJob], list[Edge], int]:
     """Return the jobs and edges that replace a running job, and for how many of them it waits."""
     signature = of_any(signature, f"{request.task}[{request.id}]: replace")
-    if signature._known_app() is None:
+    if signature._own_app() is None:
         signature._app = app
     layout = signature._layout((), None, {}, here())
     ends = layout.feed.ids

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, Unpack, cast
 
+from pgqueue.apps import APPS
 from pgqueue.canvas.layout import Context, Layout, Maker, laid_out
 from pgqueue.canvas.nodes import Node, listed
 from pgqueue.canvas.results import handle
@@ -195,7 +196,10 @@ class Signature(dict[str, Any], Generic[R]):
 
     @property
     def app(self) -> Any:
-        """The application that it is sent with; raises `UsageError` if there is none."""
+        """The application that it is sent with: its task's, the given one, or the current one.
+
+        Raises `UsageError` if there is none.
+        """
         if app := self._known_app():
             return app
         raise UsageError(
@@ -203,11 +207,14 @@ class Signature(dict[str, Any], Generic[R]):
         )
 
     def _known_app(self) -> Any:
+        return self._own_app() or APPS.current or APPS.default
+
+    def _own_app(self) -> Any:
         if self._app is not None:
             return self._app
         if self._task is not None:
             return self._task.app
-        return next(filter(None, (each._known_app() for each in self._pieces())), None)
+        return next(filter(None, (each._own_app() for each in self._pieces())), None)
 
     def _pieces(self) -> Iterable[Signature[Any]]:
         """Return the signatures that it is made of."""

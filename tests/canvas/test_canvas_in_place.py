@@ -20,7 +20,7 @@ def test_any_canvas_comes_to_what_it_means(canvas):
 
 @given(canvases)
 def test_a_copy_and_one_that_came_through_json_mean_the_same(canvas):
-    through_json = signature(json.loads(json.dumps(canvas)), app=canvas._known_app() or say.app)
+    through_json = signature(json.loads(json.dumps(canvas)), app=canvas._own_app() or say.app)
     assert through_json == canvas == canvas.clone()
     assert through_json.apply().get() == meaning(canvas)
 

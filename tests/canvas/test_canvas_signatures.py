@@ -23,6 +23,7 @@ from pgqueue import (
     maybe_signature,
     signature,
 )
+from pgqueue.apps import APPS
 from support.canvas import add, app, asay, fail, say, total
 
 KEYS = {"task", "args", "kwargs", "options", "subtask_type", "immutable"}
@@ -249,12 +250,27 @@ def test_a_signature_can_be_called_like_its_task():
     assert add.si(1, 2)(7) == 3
 
 
-def test_a_dict_finds_its_task_by_name_and_says_so_where_it_cannot():
+def test_a_dict_finds_its_task_by_name_and_says_so_where_it_cannot(monkeypatch):
     assert signature({"task": "say"}, app=app).type is say
+    monkeypatch.setattr(APPS, "current", None)
+    monkeypatch.setattr(APPS, "default", None)
     with pytest.raises(UsageError, match="belongs to no application"):
         signature({"task": "say"}).delay()
     with pytest.raises(UnknownTask, match="no task is named 'nobody' here"):
         signature("nobody", app=app).type  # noqa: B018
+
+
+def test_a_signature_by_name_goes_with_the_current_application(monkeypatch):
+    monkeypatch.setattr(APPS, "current", app)
+    assert signature("say").app is app
+    assert signature("say").type is say
+
+
+def test_a_group_of_one_is_its_task_in_a_chain_as_in_celery():
+    assert chain(say.s(1), group(say.s(2)), say.s(3)) == chain(say.s(1), say.s(2), say.s(3))
+    assert chain(group(say.s(1)), say.s(2)) == say.s(1) | say.s(2)
+    assert (say.s(1) | group(say.s(2))) == say.s(1) | say.s(2)
+    assert isinstance(group(say.s(1)) | say.s(2), chord)
 
 
 def test_a_canvas_goes_with_the_application_of_its_tasks():
