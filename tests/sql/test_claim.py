@@ -227,3 +227,14 @@ def test_a_claim_of_the_untouched_passes_over_what_a_transaction_locked_in_vain(
         raise ZeroDivisionError
     assert jobs.claim_ids(worker, untouched=True) == [following]
     assert jobs.claim_ids(worker) == [touched]
+
+
+def test_a_claim_of_the_untouched_takes_what_was_locked_and_then_queued_by_one_transaction(
+    jobs, other, worker
+):
+    """As follow() releases a child and retry puts a job back: else only a sweep would find it."""
+    job = jobs.add(queue="elsewhere")
+    with other.transaction():
+        other.connection.execute("select from pgqueue.jobs_live for update")
+        other.connection.execute("update pgqueue.jobs_live set queue = 'default'")
+    assert jobs.claim_ids(worker, untouched=True) == [job]
