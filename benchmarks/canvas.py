@@ -82,7 +82,8 @@ def timed(run: Callable[[], object]) -> list[float]:
 
 def inserts(place: Scratch, app: PgQueue, members: int) -> int:
     """Send a group, and return how many statements inserted its rows."""
-    result = group(_noop(app, number) for number in range(members)).apply_async(queue=ASIDE)
+    members_of: Any = group(_noop(app, number) for number in range(members))
+    result = members_of.apply_async(queue=ASIDE)
     ((statements,),) = ask(place, "inserts", ids=[each.id for each in result])
     return int(statements)
 
