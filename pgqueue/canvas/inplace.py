@@ -67,7 +67,7 @@ def course(jobs: Sequence[NewJob], edges: Sequence[Edge]) -> Course:
         given = sorted(incoming[job.id], key=lambda edge: -1 if edge.place is None else edge.place)
         lost = next((edge for edge in given if _row(results, edge).state != "succeeded"), None)
         if lost is not None:
-            results[job.id] = _unreached(job, lost, results)
+            results[job.id] = _unreached(job, lost, results, among_others=len(given) > 1)
         elif given and given[0].kind == "become":
             results[job.id] = EagerResult(_ended(job, "succeeded", result=_text(given, results)))
         else:
@@ -106,12 +106,16 @@ def _before(value: str, args: str) -> str:
     return encode([decode(value), *decode(args)], at="args")
 
 
-def _unreached(job: NewJob, lost: Edge, results: Results) -> EagerResult[Any]:
+def _unreached(
+    job: NewJob, lost: Edge, results: Results, *, among_others: bool
+) -> EagerResult[Any]:
     parent = _row(results, lost)
+    among_others = among_others or (lost.place is not None and lost.place >= 0)
     if parent.state == "cancelled":
-        error: BaseException = TaskRevokedError(f"job {parent.id}: {parent.error or 'cancelled'}")
-        return EagerResult(_ended(job, "cancelled", error=parent.error), error)
-    if lost.place is not None and lost.place >= 0:
+        why = f"Dependency {parent.id}: {parent.error}" if among_others else parent.error
+        error: BaseException = TaskRevokedError(f"job {job.id}: {why}")
+        return EagerResult(_ended(job, "cancelled", error=why), error)
+    if among_others:
         error = ChordError(f"Dependency {parent.id} raised {parent.error}")
         return EagerResult(_ended(job, "failed", error=f"ChordError: {error}"), error)
     outcome = Outcome(parent.id, "failed", None, parent.error, parent.traceback)

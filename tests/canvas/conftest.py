@@ -43,6 +43,22 @@ def worker(at_home, start_worker):
     return start_worker("--processes", "1", "-c", "4").ready()
 
 
+@pytest.fixture(scope="module")
+def steady_worker(databases, tmp_path_factory):
+    """A worker and a database for all tests of a module, which look at nothing but their own."""
+    app = canvas.app
+    with databases.migrated() as dsn:
+        app._given_dsn = dsn
+        log = tmp_path_factory.mktemp("canvas") / "worker.log"
+        worker = Worker(dsn, log, "--processes", "1", "-c", "4", app="support.canvas")
+        try:
+            yield worker.ready()
+        finally:
+            worker.destroy()
+            app.close()
+            app._given_dsn = None
+
+
 @pytest.fixture
 def log_table(connection):
     """The table `log`; called, it returns the texts in the order in which they were written."""
