@@ -6,6 +6,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -213,7 +214,8 @@ class Settings(MutableMapping[str, Any]):
     def _merged(self) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         places: list[Found] = []
         if self._read_places:
-            places.append(from_project(Path.cwd()))
+            with suppress(FileNotFoundError):  # the working directory is gone
+                places.append(from_project(Path.cwd()))
         if self._source:
             places.append(self._source())
         if self._read_places:

@@ -2,23 +2,17 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from weakref import WeakSet
 
 import pytest
 
 from pgqueue import PgQueue
-from pgqueue.apps import APPS
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """An empty current directory; what is shared, and who is current, is as before afterwards."""
+    """An empty current directory; modules from it are forgotten."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(APPS, "current", None)
-    monkeypatch.setattr(APPS, "default", None)
-    monkeypatch.setattr(APPS, "complete", WeakSet())
-    monkeypatch.setattr(APPS, "shared", [])
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:

@@ -13,10 +13,6 @@ from pgqueue.bulk import jobs
 from pgqueue.request import Request, current
 
 
-@shared_task(name="first")
-def first(): ...
-
-
 def test_every_application_gets_it_whenever_it_is_made():
     before = PgQueue("before")
     finalized = PgQueue("finalized")

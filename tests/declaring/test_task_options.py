@@ -183,3 +183,4 @@ def test_annotations_may_be_objects_and_hold_handlers(app):
     app.conf.task_annotations = [Annotate(), {"*": {"on_failure": on_failure}}]
     assert task.queue == "pay"
     assert task.on_failure("error", "id", (), {}, None) == (task, "error")
+    assert type(task).on_failure is on_failure  # where a worker looks

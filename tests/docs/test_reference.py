@@ -62,7 +62,7 @@ def fields(kind: type) -> set[str]:
 def test_the_application():
     assert set(documented("PgQueue")) == public(PgQueue) | given(PgQueue) | parameters(
         PgQueue.__init__
-    )
+    ) | {"conf"}
 
 
 def test_its_defaults():
@@ -78,7 +78,7 @@ def test_its_defaults():
 
 
 def test_task_options():
-    assert set(documented("Task options")) == {*TaskOptions.__annotations__, "bind"}
+    assert set(documented("Task options")) == {*TaskOptions.__annotations__, "bind", "base"}
 
 
 def test_defaults_of_retrying():
@@ -93,7 +93,9 @@ def test_call_options():
 
 
 def test_tasks():
-    assert set(documented("Task")) == public(Task) | given(Task)
+    assert set(documented("Task")) == public(
+        Task, "name", "run", "function", "is_async", "database"
+    )
     assert public(Call) <= set(documented("Task"))
 
 

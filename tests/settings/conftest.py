@@ -4,24 +4,18 @@ import os
 import sys
 import textwrap
 from itertools import count
-from weakref import WeakSet
 
 import pytest
 
 from pgqueue import PgQueue
-from pgqueue.apps import APPS
 from support.workers import Worker
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """An empty current directory; modules from it, and current applications, are forgotten."""
+    """An empty current directory; modules from it are forgotten."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(APPS, "current", None)
-    monkeypatch.setattr(APPS, "default", None)
-    monkeypatch.setattr(APPS, "complete", WeakSet())
-    monkeypatch.setattr(APPS, "shared", [])
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:

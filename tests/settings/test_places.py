@@ -197,6 +197,22 @@ def test_a_mistake_in_it_is_named(app, write, folder):
     )
 
 
+@pytest.mark.parametrize("why", ["everybody's folder", "not text", "a folder", "no folder"])
+def test_one_that_is_not_to_be_trusted_or_cannot_be_read_says_nothing(app, write, folder, why):
+    write("pyproject.toml", "[tool.pgqueue]\ntask_default_queue = 'a'\n")
+    if why == "everybody's folder":
+        folder.chmod(0o777)
+    elif why == "not text":
+        (folder / "pyproject.toml").write_bytes(b"[tool.pgqueue]\xff")
+    else:
+        (folder / "pyproject.toml").unlink()
+        if why == "a folder":
+            (folder / "pyproject.toml").mkdir()
+        else:
+            folder.rmdir()
+    assert app.conf.task_default_queue == "default"
+
+
 def test_what_is_nearer_to_the_run_wins_and_code_above_all(write, monkeypatch):
     write("pyproject.toml", "[tool.pgqueue]\ntask_default_queue = 'project'\n")
     assert PgQueue().conf.task_default_queue == "project"
