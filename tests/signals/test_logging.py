@@ -95,11 +95,12 @@ def test_records_say_in_which_run_they_were_written(run, tasks, logger, caplog, 
     assert found == [("plain", job_id), ("later", job_id), ("later", job_id), ("???", "???")]
 
 
-def test_they_have_one_parent_whatever_is_made_later(logger):
-    assert logging.getLogger("shop.tasks") is logger
-    assert logging.getLogger("shop").parent is logging.getLogger()
+def test_they_have_one_parent_whatever_is_made_later():
+    logger = get_task_logger("warehouse.tasks")
+    assert logging.getLogger("warehouse.tasks") is logger
+    assert logging.getLogger("warehouse").parent is logging.getLogger()
     assert logger.parent.name == TASK_LOGGER
-    assert get_task_logger("shop.tasks") is logger
+    assert get_task_logger("warehouse.tasks") is logger
     assert len(logger.filters) == 1
 
 
