@@ -65,14 +65,8 @@ class Ended(NamedTuple):
         return describe_exception(self.error)
 
 
-def ignores_result(task: object) -> bool:
-    """Return whether a task declares that its results are not kept."""
-    return bool(getattr(task, "ignore_result", False))
-
-
-def expected_errors(task: object) -> tuple[type[BaseException], ...]:
-    """Return the errors that a task declares to be no news."""
-    return tuple(getattr(task, "throws", ()))
+#: What most attempts end in, made once.
+_NOTHING, _DONE = Ended(SUCCEEDED), Ended(DONE)
 
 
 def make(task: Task[Any, Any], request: Request, call: Callable[..., Any]) -> Ended:
@@ -147,13 +141,13 @@ def returned(task: Task[Any, Any], request: Request, value: Any) -> Ended:
                 task.name,
                 request.id,
             )
-        return Ended(DONE)
+        return _DONE
     if request.asked is not None:
         return _again(request.asked, request.asked)
     if value is None:
-        return Ended(SUCCEEDED, request.result or "")
+        return Ended(SUCCEEDED, request.result) if request.result else _NOTHING
     if request.ignore_result and not request.linked:
-        return Ended(SUCCEEDED)
+        return _NOTHING
     return Ended(SUCCEEDED, encode(value, at="result"))
 
 
@@ -191,7 +185,7 @@ def _judged(  # noqa: PLR0911 (a list of what a task can say)
     if retries_itself(task.policy, error) and may_retry(limit, request.retries):
         delay = automatic_delay(task.policy, request.retries)
         return Ended(RETRIED, error=error, retry=Retry(exc=error, countdown=delay))
-    expected = issubclass(type(error), expected_errors(task))
+    expected = issubclass(type(error), tuple(task.throws))
     return Ended(EXPECTED if expected else FAILED, error=error)
 
 

@@ -75,6 +75,25 @@ class Enqueued(Sequence[AsyncResult[Any]]):
         return f"<{len(self):,} jobs>"
 
 
+class MadeInPlace(Enqueued):
+    """The handles of many calls that were made in place."""
+
+    def __init__(self, results: Sequence[AsyncResult[Any]]) -> None:
+        self._results = results
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    @overload
+    def __getitem__(self, index: int) -> AsyncResult[Any]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[AsyncResult[Any]]: ...
+
+    def __getitem__(self, index: int | slice) -> AsyncResult[Any] | list[AsyncResult[Any]]:
+        return list(self._results[index]) if isinstance(index, slice) else self._results[index]
+
+
 class Stream:
     """Jobs on their way to the database; remembers their ids and whom they wake."""
 

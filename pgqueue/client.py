@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pgqueue import bulk, eager, operations, transports
 from pgqueue.binding import Binding
-from pgqueue.bulk import Enqueued, ManyCall, Stream, jobs
+from pgqueue.bulk import Enqueued, MadeInPlace, ManyCall, Stream, jobs
 from pgqueue.canvas.signature import Signature
 from pgqueue.config import find_dsn
 from pgqueue.database import Pools
@@ -164,6 +164,9 @@ class Client:
         >>> len(jobs)
         0
         """
+        if self.always_eager:
+            made = [(self._known(job.task), job) for job in jobs(calls, self.conf)]
+            return MadeInPlace([self.apply(task, job) for task, job in made])
         stream = Stream(jobs(calls, self.conf))
         connection = self.bound(connection)
         if not stream.first:
@@ -181,6 +184,9 @@ class Client:
 
     async def aenqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
         """Enqueue many jobs at once, from a coroutine."""
+        if self.always_eager:
+            made = [(self._known(job.task), job) for job in jobs(calls, self.conf)]
+            return MadeInPlace([await self.aapply(task, job) for task, job in made])
         connection = self.bound(connection)
         # Made before it is needed: Django, which has none, is refused however few the jobs are.
         block = None if connection is None else transports.aatomic(connection)

@@ -238,6 +238,7 @@ class Plan:
     own: dict[str, Any]
     floor: dict[str, Any]
     routes: Routes | None = None
+    ignore_result: bool = False
 
 
 def plan_of(task: Any, conf: Settings) -> Plan:
@@ -245,7 +246,8 @@ def plan_of(task: Any, conf: Settings) -> Plan:
 
     Celery's order: the call, the task's own options, the routes, the defaults.
     """
-    version = conf.version  # before anything is read: a change meanwhile makes another plan
+    floor = {"queue": conf.task_default_queue, "priority": conf.task_default_priority or 0}
+    version = conf.version  # before the rest is read: a change meanwhile makes another plan
     own = {
         name: value
         for name in ("queue", "priority", "expires")
@@ -253,7 +255,6 @@ def plan_of(task: Any, conf: Settings) -> Plan:
     }
     policy = RetryPolicy(**{name: _plain(getattr(task, name)) for name in _RETRYING})
     own["max_retries"] = policy.max_retries
-    floor = {"queue": conf.task_default_queue, "priority": conf.task_default_priority or 0}
     routes = conf.routes
     route = routes.fixed(task.name)
     defaults = {**floor, **(route or {}), **own}
@@ -273,6 +274,7 @@ def plan_of(task: Any, conf: Settings) -> Plan:
         own,
         floor,
         routes if route is None else None,
+        bool(task.ignore_result),
     )
 
 

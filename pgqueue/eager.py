@@ -90,7 +90,7 @@ def _request(task: Task[Any, Any], job: NewJob, number: int) -> Request:
     limits = read_notes(notes).limits.over(task.limits)
     around = current.get()
     id_ = str(job.id)
-    ignored = (notes or {}).get("ignore_result", attempt.ignores_result(task))
+    ignored = (notes or {}).get("ignore_result", task.plan.ignore_result)
     return Request(
         id=id_,
         task=job.task,

@@ -97,6 +97,8 @@ NOTHING: Calls = ()
 
 
 _HANDLERS_OF: dict[Any, frozenset[str]] = {}
+#: Classes that are known to have none: looked at twice per run.
+_PLAIN: set[Any] = set()
 
 
 def handlers_of(task: Task[Any, Any]) -> frozenset[str]:
@@ -106,6 +108,8 @@ def handlers_of(task: Task[Any, Any]) -> frozenset[str]:
     if found is None:
         own = (n for n in HANDLERS if getattr(kind, n, None) is not getattr(Task, n, None))
         found = _HANDLERS_OF[kind] = frozenset(own)
+        if not found:
+            _PLAIN.add(kind)
     return found
 
 
@@ -114,8 +118,7 @@ def handlers_of(task: Task[Any, Any]) -> frozenset[str]:
 
 def begun(task: Task[Any, Any], request: Request) -> Calls:
     """Before the task is called: task_received, task_prerun, before_start."""
-    handlers = handlers_of(task)
-    if not (task_prerun.receivers or task_received.receivers or handlers):
+    if type(task) in _PLAIN and not (task_prerun.receivers or task_received.receivers):
         return NOTHING
     calls = _sent(task_received, None, request=request)
     calls += _sent(task_prerun, task, **_about(task, request))
@@ -128,8 +131,7 @@ def succeeded(task: Task[Any, Any], request: Request, value: Any, began: float) 
 
     `began` is when the run did, by `time.monotonic`.
     """
-    handlers = handlers_of(task)
-    if not (task_success.receivers or task_postrun.receivers or handlers):
+    if type(task) in _PLAIN and not (task_success.receivers or task_postrun.receivers):
         return NOTHING
     calls = _called(task, "on_success", value, request.id, request.args, request.kwargs)
     calls += _sent(task_success, task, result=value, runtime=time.monotonic() - began)
@@ -141,8 +143,7 @@ def retried(task: Task[Any, Any], request: Request, error: BaseException, delay:
 
     `error` is the `Retry` that was raised, or what is retried by itself in `delay` seconds.
     """
-    handlers = handlers_of(task)
-    if not (task_retry.receivers or task_postrun.receivers or handlers):
+    if type(task) in _PLAIN and not (task_retry.receivers or task_postrun.receivers):
         return NOTHING
     reason = error if isinstance(error, Retry) else Retry(exc=error, countdown=delay)
     einfo = ExceptionInfo(reason if reason.exc is None else reason.exc)
@@ -154,8 +155,7 @@ def retried(task: Task[Any, Any], request: Request, error: BaseException, delay:
 
 def failed(task: Task[Any, Any], request: Request, error: BaseException) -> Calls:
     """When it has failed for good: on_failure, task_failure, after_return, task_postrun."""
-    handlers = handlers_of(task)
-    if not (task_failure.receivers or task_postrun.receivers or handlers):
+    if type(task) in _PLAIN and not (task_failure.receivers or task_postrun.receivers):
         return NOTHING
     einfo = ExceptionInfo(error)
     about = (error, request.id, request.args, request.kwargs, einfo)

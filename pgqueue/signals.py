@@ -36,10 +36,8 @@ class _Connection:
     weak: bool
 
     def hears(self, sender: Any) -> bool:
-        given = self.sender
-        if isinstance(given, str):
-            return isinstance(sender, str) and given == sender
-        return given is None or given is sender
+        # Equal, and not only the same: a text, or what stands for a task, as a shared one does.
+        return self.sender is None or self.sender is sender or bool(self.sender == sender)
 
     def alive(self) -> Callable[..., Any] | None:
         found: Callable[..., Any] | None = self.receiver() if self.weak else self.receiver
@@ -94,8 +92,8 @@ class Signal:
         """Have a function called whenever this is sent; also as a decorator, with options or not.
 
         It is called with keywords only: `signal`, `sender` and what the signal provides, so it
-        takes `**kwargs`. With a `sender` it hears of that one only: an object, or a text that is
-        equal. `weak` keeps no reference: a function that nobody else refers to, such as one that
+        takes `**kwargs`. With a `sender` it hears of that one only, or of what is equal to
+        it. `weak` keeps no reference: a function that nobody else refers to, such as one that
         is defined inside another, is gone at once. `dispatch_uid` stands for the receiver: under
         one that is taken, nothing is connected. Raises `InvalidOption` if it is not callable, or
         takes no `**kwargs`.

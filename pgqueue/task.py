@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import update_wrapper
 from pathlib import Path
-from types import MappingProxyType, MethodType
+from types import MappingProxyType
 from typing import (
     Any,
     Concatenate,
@@ -159,8 +159,10 @@ class Task(Running, Generic[P, R]):
     def _replan(self) -> Plan:
         conf = self.database.conf
         for name, value in annotations_of(self.name, self, conf.task_annotations).items():
-            method = inspect.isfunction(value) and hasattr(type(self), name)
-            self.__dict__[name] = MethodType(value, self) if method else value
+            if inspect.isfunction(value):  # a handler, which is looked for in the class
+                setattr(type(self), name, value)
+            else:
+                self.__dict__[name] = value
         self._plan = plan = plan_of(self, conf)
         return plan
 

@@ -6,6 +6,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,7 @@ class Settings(MutableMapping[str, Any]):
                     self._values, said, remarks = self._merged()
                 finally:
                     self._loading = False
+                    self.version += 1  # what was asked meanwhile may have changed
                 for remark in (*remarks, *_remarks(said)):
                     self.remark(remark)
             return self._values
@@ -212,7 +214,8 @@ class Settings(MutableMapping[str, Any]):
     def _merged(self) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         places: list[Found] = []
         if self._read_places:
-            places.append(from_project(Path.cwd()))
+            with suppress(FileNotFoundError):  # the working directory is gone
+                places.append(from_project(Path.cwd()))
         if self._source:
             places.append(self._source())
         if self._read_places:

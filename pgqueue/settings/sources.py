@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import isclass, ismodule, isroutine
 from pathlib import Path
+from stat import S_IWOTH
 from typing import Any
 
 from pgqueue.errors import ConfigurationError
@@ -70,7 +71,10 @@ def from_object(source: Any, namespace: str | None = None) -> Found:
         if canonical(name):
             known[name] = value
         elif not (ismodule(value) or isroutine(value) or isclass(value)):
-            _refuse_if_near(name, place, only=CELERYS if name.isupper() else ())
+            if name.isupper():
+                known[name] = value
+            else:
+                _refuse_if_near(name, place, only=())
     return from_mapping(known, place)
 
 
@@ -89,12 +93,18 @@ def from_environment(environ: Mapping[str, str]) -> Found:
 
 
 def from_project(folder: Path) -> Found:
-    """Read `[tool.pgqueue]` of the pyproject.toml nearest to a folder, here or above."""
+    """Read `[tool.pgqueue]` of the pyproject.toml nearest to a folder, here or above.
+
+    Not one that cannot be read, nor in a folder that everybody may write to, such as /tmp.
+    """
     for each in (folder, *folder.parents):
         file = each / "pyproject.toml"
-        if file.is_file():
-            text = file.read_text(encoding="utf-8")
-            return _from_toml(text, str(file)) if "pgqueue" in text else Found()
+        try:
+            if file.is_file():
+                text = "" if each.stat().st_mode & S_IWOTH else file.read_text(encoding="utf-8")
+                return _from_toml(text, str(file)) if "pgqueue" in text else Found()
+        except (OSError, UnicodeDecodeError):
+            return Found()
     return Found()
 
 

@@ -91,7 +91,9 @@ def _bool(name: str, value: Any) -> bool:
     raise ConfigurationError(f"{name}={value!r}: give True or False")
 
 
-def _count(name: str, value: Any) -> int:
+def _count(name: str, value: Any) -> int | None:
+    if name == "worker_concurrency" and value == "auto":
+        return None
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     raise ConfigurationError(f"{name}={value!r}: give a whole number, 1 or more, or None")

@@ -10,24 +10,34 @@ import signal
 import socket
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 from pgqueue.app import PgQueue
 from pgqueue.describe import describe_exception
-from pgqueue.limits import checked_limits
+from pgqueue.limits import Limits, checked_limits
 from pgqueue.loading import load_app
 from pgqueue.request import Request
+from pgqueue.settings import ConfigurationWarning
 from pgqueue.worker import frames, moments
 from pgqueue.worker.executor import Executor
 from pgqueue.worker.logs import begin_child
 
 RECEIVE = 1 << 18
 
+_FOR_THE_SUPERVISOR = (
+    "worker_concurrency",
+    "worker_max_tasks_per_child",
+    "worker_max_memory_per_child",
+)
+
 
 def main() -> None:
     """Serve one supervisor until it says quit, or is gone."""
     options = _options()
+    # The supervisor says once what every child would.
+    warnings.simplefilter("ignore", ConfigurationWarning)
     Request.hostname = options.name.rpartition("/")[0]  # the worker's: children are numbered
     begin_child(options.log_level, options.log_format, options.name)
     # The supervisor decides when a child ends: neither a terminal's Ctrl-C is for it, nor the
@@ -42,14 +52,15 @@ def main() -> None:
         app.import_tasks()
         worker = _worker(app, options)
         moments.begin(worker, _told(options), options.log_format)
-        pipe.sendall(frames.hello_frame(_hello(app)))
+        limits = checked_limits(options.time_limit, options.soft_time_limit)
+        limits = limits.over(Limits(app.conf.task_time_limit, app.conf.task_soft_time_limit))
+        pipe.sendall(frames.hello_frame(_hello(app, limits)))
     except BaseException as error:  # noqa: BLE001 (the supervisor must hear why)
         text = describe_exception(error)[1]
         with contextlib.suppress(OSError):  # the supervisor is gone
             pipe.sendall(frames.frame(frames.BROKEN, text))
         raise SystemExit(1) from None
     writer = Writer(pipe.sendall)
-    limits = checked_limits(options.time_limit, options.soft_time_limit)
     executor = Executor(app.tasks, options.slots, writer.put, limits, lent=options.alone)
     parts = Parts(pipe, app, executor, writer, moments.Moments(worker))
     if not options.alone:
@@ -155,16 +166,20 @@ def _told(options: argparse.Namespace) -> dict[str, object]:
     return {key: value for key, value in vars(options).items() if key not in private}
 
 
-def _hello(app: PgQueue) -> dict[str, object]:
+def _hello(app: PgQueue, limits: Limits) -> dict[str, object]:
+    tasks = app.tasks.values()
+    of_tasks = {task.name: task.limits.over(limits) for task in tasks}
     return {
         "name": app.name,
         "dsn": app.dsn,
         "listen_dsn": app.listen_dsn,
         "schema": app.schema,
         "tasks": sorted(app.tasks),
-        "queues": list(app.conf.task_queues or sorted({task.queue for task in app.tasks.values()})),
-        "coroutines": [task.name for task in app.tasks.values() if task.is_async],
-        "limits": {task.name: task.limits for task in app.tasks.values() if any(task.limits)},
+        "queues": app.conf.task_queues or sorted({task.queue for task in tasks}),
+        "coroutines": [task.name for task in tasks if task.is_async],
+        "limits": {name: limits for name, limits in of_tasks.items() if any(limits)},
+        "settings": {name: app.conf[name] for name in _FOR_THE_SUPERVISOR},
+        "remarks": app.conf.remarks,
     }
 
 

@@ -54,6 +54,8 @@ class Crew:
         self._alone = count(1)
         self._nobody = asyncio.Event()
         self._ending = False
+        #: The child that is told what happens to the worker.
+        self._spokesman: Child | None = None
         self._batch = Batch()
         #: What is being written down; a lost connection must not have it released.
         self._taken = Batch()
@@ -87,8 +89,10 @@ class Crew:
     def tell(self, event: str, **about: Any) -> None:
         """Tell the application, in one child, what happens to the worker."""
         there = [child for child in self._children if not child.quitting and not child.killed]
-        for child in sorted(there, key=lambda child: not child.ready)[:1]:
-            child.tell(event, **about)
+        if self._spokesman not in there:
+            self._spokesman = next((child for child in there if child.ready), None)
+        if self._spokesman:
+            self._spokesman.tell(event, **about)
 
     async def quit(self) -> None:
         """End every child as soon as it runs nothing; kill what outlives the grace."""

@@ -12,7 +12,7 @@ from pgqueue.attempt import Ended
 from pgqueue.codec import decode
 from pgqueue.limits import NO_LIMITS, RESERVED, Limits, read_notes
 from pgqueue.request import Request
-from pgqueue.retry import MAX_DELAY
+from pgqueue.retry import MAX_DELAY, RetryPolicy
 from pgqueue.rows import FOREVER
 from pgqueue.signals import task_revoked
 from pgqueue.task import Task
@@ -115,6 +115,7 @@ class Run:
         task = self.task
         if task is None:  # claims name only what every child has registered
             raise LookupError(f"no task is named {name!r} in this process")
+        plan = task.plan
         request = Request(
             id=id_,
             task=name,
@@ -122,11 +123,11 @@ class Run:
             args=decode(args),
             kwargs=decode(kwargs),
             attempt=int(number),
-            max_retries=_max_retries(max_attempts, task),
+            max_retries=_max_retries(max_attempts, plan.policy),
             claim=int(claim),
             priority=int(priority),
             root_id=id_,
-            ignore_result=attempt.ignores_result(task),
+            ignore_result=plan.ignore_result,
         )
         if len(self._record) > 11:  # noqa: PLR2004 (the fields above)
             parent_id, root_id, linked = self._record[11:14]
@@ -135,7 +136,7 @@ class Run:
         if self.deadline is not None and self.deadline < MAX_DELAY:
             left = timedelta(seconds=self.deadline - time.monotonic())
             request.expires = datetime.now(UTC) + left
-        limits = task.limits
+        limits = plan.limits
         if headers:
             request.headers = decode(headers)
             if isinstance(request.headers, dict):  # SQL by hand can write others
@@ -181,7 +182,7 @@ def _alarmed_coroutine(
     return lambda *args, **kwargs: until(seconds, call(*args, **kwargs))
 
 
-def _max_retries(max_attempts: str, task: Task[Any, Any]) -> int | None:
+def _max_retries(max_attempts: str, policy: RetryPolicy) -> int | None:
     if not max_attempts:
-        return task.policy.max_retries
+        return policy.max_retries
     return None if int(max_attempts) == FOREVER else int(max_attempts) - 1

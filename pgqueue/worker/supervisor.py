@@ -108,10 +108,31 @@ class Supervisor:
         await _until_done(self._live(), [self._board.follow("supervisor", _breathe())])
 
     async def _live(self) -> None:
-        await self.crew.start()
-        hello = await self._unless_asked_to_stop(self.crew.hello)
+        hello = await self._introduced()
         if hello is not None:
             await self._work(hello)
+
+    async def _introduced(self) -> dict[str, Any] | None:
+        """Start the children; return what they say of the application, or None if it is to stop.
+
+        Where its settings want other children than were started, these are replaced before they
+        have got any job: who writes that on the command line saves this second start.
+        """
+        await self.crew.start()
+        hello = await self._unless_asked_to_stop(self.crew.hello)
+        if hello is None:
+            return None
+        for remark in hello["remarks"]:
+            log.warning("%s", remark)
+        settled = self._options.settled(hello["settings"])
+        if settled == self._options:
+            return hello
+        self._options = settled
+        self.crew.kill()
+        self.crew = Crew(settled, self._journal, self._shutdown, self._on_change)
+        self._probes.crew = self.crew
+        await self.crew.start()
+        return await self._unless_asked_to_stop(self.crew.hello)
 
     async def _unless_asked_to_stop(self, step: Awaitable[T]) -> T | None:
         """Return what a step of the start returns; None if it is to stop before that is there."""

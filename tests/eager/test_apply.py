@@ -17,9 +17,11 @@ from pgqueue import (
     PgQueue,
     Reject,
     SoftTimeLimitExceeded,
+    Task,
     TaskRevokedError,
     UnknownTask,
 )
+from pgqueue.signals import task_postrun
 
 app = PgQueue("in place", dsn="postgresql://nowhere.invalid/none")
 
@@ -273,3 +275,65 @@ def test_callbacks_and_errbacks_are_called_in_place(eager):
     assert heard == [2, result.id]
     add.apply((5,), link=[hear.s(), hear.si("immutable")])
     assert sorted(map(str, heard[2:])) == ["6", "immutable"]
+
+
+def test_many_calls_are_all_checked_before_the_first_is_made(eager):
+    ran = []
+
+    @eager.task(name="run")
+    def run(number):
+        ran.append(number)
+        return number
+
+    calls = [(run, (1,)), run.s(2), ("run", [3])]
+    results = eager.enqueue_many(calls)
+    assert ([result.get() for result in results], len(results)) == ([1, 2, 3], 3)
+    assert [result.get() for result in results[1:]] == [2, 3]
+    assert [r.get() for r in asyncio.run(eager.aenqueue_many(calls))] == [1, 2, 3]
+    ran.clear()
+    with pytest.raises(InvalidCall, match="item 1"):
+        eager.enqueue_many([(run, (1,)), (run, ())])
+    assert ran == []
+
+
+# ── what a task says of itself ──
+
+
+def test_signals_and_handlers_are_called_in_place():
+    heard = []
+
+    class Base(Task):
+        def on_success(self, retval, task_id, _args, _kwargs):
+            heard.append(("on_success", retval, task_id))
+
+    @app.task(base=Base, name="with a handler")
+    def handled():
+        return 1
+
+    def receive(sender, task_id, state, **_):
+        heard.append((sender.name, state, task_id))
+
+    task_postrun.connect(receive, sender=handled)
+    try:
+        result = handled.apply()
+    finally:
+        task_postrun.disconnect(receive, sender=handled)
+    assert heard == [("on_success", 1, result.id), ("with a handler", "SUCCESS", result.id)]
+
+
+def test_a_transaction_of_a_run_in_place_commits_and_finishes_nothing(database):
+    here = PgQueue("here", dsn=database)
+
+    @here.task(bind=True)
+    def writes(self):
+        with self.transaction() as connection:
+            connection.execute("create table written (a int)")
+            self.set_result("in the block")
+        return "dropped"
+
+    result = writes.apply()
+    assert (result.get(), result.state) == ("in the block", "SUCCESS")
+    with here.transaction() as connection:
+        assert connection.execute("select count(*) from written").fetchone() == (0,)
+        assert connection.execute("select count(*) from pgqueue.jobs").fetchone() == (0,)
+    here.close()

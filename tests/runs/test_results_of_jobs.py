@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from pgqueue import InvalidWait, ResultTimeout, TaskFailed
+from pgqueue import InvalidWait, ResultTimeout, Signature, TaskFailed, chain
 
 WAIT = 30
 
@@ -111,3 +111,19 @@ def test_a_result_that_is_ignored_is_not_stored_and_an_error_is(worker, send):
     assert send("request", ignore_result=True).get(WAIT) is None
     with pytest.raises(KeyError):
         send("raises", "KeyError", ignore_result=True).get(WAIT)
+
+
+def test_the_task_or_the_call_says_whether_a_result_is_ignored(worker, send):
+    assert send("forgetful", 1).get(WAIT) is None
+    assert send("forgetful", 1, ignore_result=False).get(WAIT) == 1
+
+
+def test_what_another_job_waits_for_is_handed_on_all_the_same(worker, app):
+    first = Signature("forgetful", [1], app=app)
+    assert chain(first, Signature("echo", app=app))().get(WAIT) == [[1], {}]
+
+
+def test_an_ignored_run_ends_what_waits_for_it(worker, app, log_table):
+    last = chain(Signature("ignored", app=app), Signature("echo", app=app))()
+    assert last.get(WAIT) is None
+    assert (last.state, last.job().attempt) == ("IGNORED", 0)

@@ -52,21 +52,29 @@ def test_connect_is_a_decorator_with_and_without_options(shipped):
     assert answers(shipped.send(sender="shop")) == ["plain", "with options"]
 
 
-def test_a_receiver_hears_of_its_sender_only_by_identity_or_as_an_equal_text(shipped):
-    class Equal:
+def test_a_receiver_hears_only_of_its_sender_or_what_is_equal(shipped):
+    class StandsFor:
+        def __init__(self, another):
+            self.another = another
+
         def __eq__(self, other):
-            return True
+            return self.another is other
 
         __hash__ = None
 
-    ours, theirs = Equal(), Equal()
-    by_name, by_object = Mock(), Mock()
+    task, other = Mock(), Mock()
+    by_name, by_object, by_deputy = Mock(), Mock(), Mock()
     shipped.connect(by_name, sender="shop")
-    shipped.connect(by_object, sender=ours)
-    for sender in (None, "sh" + "op", "other", ours, theirs):
+    shipped.connect(by_object, sender=task)
+    shipped.connect(by_deputy, sender=StandsFor(task))
+    for sender in (None, "sh" + "op", "other", task, other):
         shipped.send(sender=sender)
-    assert [call.kwargs["sender"] for call in by_name.mock_calls] == ["shop"]
-    assert by_object.call_count == 1
+    heard = [receiver.mock_calls for receiver in (by_name, by_object, by_deputy)]
+    assert [[call.kwargs["sender"] for call in calls] for calls in heard] == [
+        ["shop"],
+        [task],
+        [task],
+    ]
     assert shipped.has_listeners("shop")
     assert not shipped.has_listeners("other")
 

@@ -159,12 +159,14 @@ class Own(ValueError):
     pass
 
 
-@app.task(name="expecting", max_retries=1, autoretry_for=[OSError])
+@app.task(name="expecting", max_retries=1, autoretry_for=[OSError], throws=(LookupError,))
 def expecting(kind):
     raise {"LookupError": KeyError("k"), "OSError": OSError("down")}[kind]
 
 
-expecting.throws = (LookupError,)
+@app.task(name="forgetful", ignore_result=True)
+def forgetful(value):
+    return value
 
 
 @app.task(name="parent")

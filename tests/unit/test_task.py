@@ -323,6 +323,113 @@ def test_retry_ends_with_the_retries_of_the_job_or_of_the_call(
             task.retry(max_retries=of_the_call)
 
 
+def changes(task, given_args, given_kwargs, **options):
+    """What a retry says of the next attempt of a job that has these arguments."""
+    with running() as request:
+        request.args, request.kwargs = given_args, given_kwargs
+        return asked_to_retry(task, **options).changes
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "given", "following"),
+    [
+        ([1, 2], {"c": 3}, {}, None),
+        ([1, 2], {"c": 3}, {"args": [5]}, ("[5]", '{"c":3}', "", "")),
+        ([1], {"b": 2}, {"args": [5, 6]}, ("[5,6]", "{}", "", "")),
+        ([1, 2], {}, {"kwargs": {"c": 3}}, ("[1,2]", '{"c":3}', "", "")),
+        ([1, 2], {"c": 1}, {"kwargs": {"b": 5}}, ("[1,5]", "{}", "", "")),
+        ([1], {}, {"args": (), "kwargs": {"a": 5}}, ("[]", '{"a":5}', "", "")),
+        ([], {}, {"queue": "other", "priority": 9}, ("", "", "other", "9")),
+    ],
+)
+def test_a_retry_replaces_what_it_is_given_and_keeps_what_that_does_not_concern(
+    task, args, kwargs, given, following
+):
+    assert changes(task, args, kwargs, **given) == following
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"args": [object()]}, r"^args\[0\]: "),
+        ({"queue": ""}, "^queue='': a name"),
+        ({"priority": 10}, "^priority=10: give 0 to 9"),
+    ],
+)
+def test_a_next_attempt_that_cannot_be_is_refused_in_this_one(task, given, message):
+    with running(), pytest.raises((InvalidOption, InvalidPayload), match=message):
+        task.retry(**given)
+
+
+def test_without_throw_the_retry_is_returned_and_kept_for_the_end_of_the_run(task):
+    with running() as request:
+        retry = task.retry(countdown=5, throw=False)
+        assert request.asked is retry
+    assert retry.countdown == 5
+
+
+@pytest.mark.parametrize("exc", [OSError, OSError("down")])
+def test_past_the_limit_a_class_is_raised_like_an_instance(task, exc):
+    with running(4, 3), pytest.raises(OSError):  # noqa: PT011 (which is the point)
+        task.retry(exc=exc)
+
+
+def test_what_the_next_attempt_would_have_had_is_in_the_error(task):
+    with running(4, 3) as request, pytest.raises(MaxRetriesExceededError) as caught:
+        request.args = [1]
+        task.retry(kwargs={"c": 2})
+    assert (caught.value.task_args, caught.value.task_kwargs) == ((1,), {"c": 2})
+
+
+# ── self.update_state ──
+
+
+def test_progress_is_one_fenced_statement_on_a_connection_of_its_own(task, recorder):
+    recorder.rows["progress"] = [("a-job",)]
+    with running() as request:
+        task.update_state(state="PROGRESS", meta={"done": 1})
+        asyncio.run(task.aupdate_state(task_id=request.id, state="PROGRESS", meta={"done": 1}))
+    assert [(query.name, query.params, used) for query, used in recorder.asked] == [
+        ("progress", {"id": "a-job", "claim": 7, "note": NOTE}, None)
+    ] * 2
+
+
+NOTE = '{"state":"PROGRESS","meta":{"done":1}}'
+
+
+def test_the_run_of_a_stale_claim_is_told_so(task, recorder):
+    recorder.rows["progress"] = []
+    with running(), pytest.raises(StaleClaim, match="claim 7 is not the newest any more"):
+        task.update_state(state="PROGRESS")
+
+
+@pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED"])
+def test_an_end_is_no_progress(task, recorder, state):
+    with running() as request:
+        task.update_state(state=state, meta=1)
+        assert request.said == (state, 1)
+    assert recorder.asked == []
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"state": None}, UsageError, 'state=None: give a text, such as "PROGRESS"'),
+        ({"state": "A", "task_id": "b"}, UsageError, "task_id='b' is not the job that runs here"),
+        ({"state": "A", "meta": object()}, InvalidPayload, r"progress\['meta'\]: "),
+    ],
+)
+def test_a_state_that_cannot_be_said_is_refused(task, recorder, given, error, message):
+    with running(), pytest.raises(error, match=message):
+        task.update_state(**given)
+    assert recorder.asked == []
+
+
+def test_outside_of_a_run_progress_is_said_to_nobody(task, recorder):
+    task.update_state(state="PROGRESS")
+    assert recorder.asked == []
+
+
 # ── self.transaction() ──
 
 
