@@ -514,7 +514,8 @@ def test_edges_to_a_job_that_is_gone_go(jobs, end):
 
 def test_a_plain_job_has_nothing_followed(jobs, worker):
     jobs.connection.execute(
-        """create or replace function pgqueue.follow(ended uuid[], since timestamptz) returns integer
+        """drop function pgqueue.follow;
+           create function pgqueue.follow(ended uuid[], since timestamptz) returns integer
            language plpgsql as $$ begin raise 'followed %', ended; end $$"""
     )
     job = jobs.running(worker)

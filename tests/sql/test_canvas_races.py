@@ -206,7 +206,7 @@ def test_opposite_batches_never_deadlock(both, worker):
 
 
 def crossed(jobs):
-    """Two chords, each with a member of two steps: what one batch ends late, the other ends early."""
+    """Two chords with a member of two steps: who ends one's last step ends the other's first."""
     canvas = Canvas()
     for n in (1, 2):
         canvas.chain(f"first{n}", f"second{n}").chord([f"second{n}", f"other{n}"], f"body{n}")
