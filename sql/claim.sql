@@ -13,8 +13,8 @@
 -- this statement's snapshot does not show, they are most likely taken. To lock one is to find that
 -- out, and to keep the lock to the end, where whoever finishes the job has to wait. A job that bears
 -- a mark and is free, because the transaction that locked it came to nothing, waits for a sweep,
--- which passes over nothing. A mark of the transaction that also wrote the row (xmin) is none: what
--- locks a job and then queues it, such as follow() and retry, carries its own lock over to it.
+-- which passes over nothing. The mark of the transaction that wrote the row itself (xmin) says nothing
+-- of the kind: follow() locks who waits before it queues them.
 --
 -- A worker whose lease is over gets nothing. Its row is locked against a rescue meanwhile, so that
 -- none can declare the worker dead, look for its jobs, and miss those that are being claimed here.
