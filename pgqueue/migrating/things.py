@@ -117,8 +117,6 @@ def _made(thing: Thing, arguments: int) -> Thing | None:
         return None
     if last in DECORATORS:  # shared_task(function)
         return TASK if arguments else None
-    if last == "chord" and arguments > 1:
-        return RESULT
     return _MADE.get(last)
 
 

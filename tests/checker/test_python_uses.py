@@ -396,3 +396,15 @@ def test_a_scan_from_inside_a_package(project):
         "shop/tasks.py": "from .celery import app\n\n@app.task\ndef f(): ...\n",
     }
     assert project(files, "shop").uses("app") == {"task": 1}
+
+
+def test_a_chord_with_its_body_is_a_signature(project):
+    code = "from celery import chord\n\nchord([], body).apply_async(countdown=1).get()\n"
+    found = project({"code.py": code})
+    assert found.uses("signature") == {"apply_async": 1}
+    assert found.uses("result") == {"get": 1}
+
+
+def test_a_pool_from_elsewhere_is_no_task(project):
+    code = "from celery import Celery\nfrom elsewhere import pool\n\npool.apply_async(f, (1,))\n"
+    assert project({"code.py": code}).uses("task") == {}
