@@ -13,6 +13,7 @@ import click
 from benchmarks import (
     anatomy,
     bodies,
+    canvas,
     commits,
     crowd,
     growth,
@@ -32,7 +33,7 @@ Measure = Callable[[Setting], dict[str, Any]]
 Judge = Callable[[dict[str, Any]], list[Verdict]]
 SCENARIOS: dict[str, tuple[Measure, Judge]] = {
     module.__name__.rpartition(".")[2]: (module.measure, module.judged)
-    for module in (pinned, standing, commits, crowd, bodies, growth, anatomy, soak)
+    for module in (pinned, standing, commits, crowd, bodies, growth, anatomy, canvas, soak)
 }
 INTERRUPTED = 130  # as a shell says it
 
@@ -59,10 +60,11 @@ def main(names: tuple[str, ...], scale: float, dsn: str | None, keep: bool) -> N
     bodies    tasks of 0 to 100 ms, and a mix: do slots stay busy?    2 min
     growth    backlog, history and payload grow: what a job costs     3 min
     anatomy   where the time of one job goes                          1 min
+    canvas    chords, chains and large groups                         1 min
     soak      everything at once, for six hours                       6 h
     plots     draw docs/images/ from results/; needs matplotlib
     tables    renew the tables of docs/performance.md from results/
-    all       the first seven, plots and tables
+    all       the first eight, plots and tables
 
     Times are those of --scale 1, on two cores; --scale 0.1 is a first impression. Scenarios use
     schemas of their own (pgqueue_pressure…), dropped at the end and on Ctrl-C. A database of its

@@ -19,7 +19,7 @@ from benchmarks.crowd import ROW_WAITS
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 #: In the order of the page.
-SCENARIOS = ("pinned", "standing", "commits", "crowd", "bodies", "growth", "soak")
+SCENARIOS = ("pinned", "standing", "commits", "crowd", "bodies", "growth", "canvas", "soak")
 NOTHING = "No measurement of this is kept in `benchmarks/results/`.\n"
 
 Row = Sequence[object]
@@ -253,6 +253,21 @@ def bodies() -> str:
     return table(columns, rows)
 
 
+def canvas() -> str:
+    """How long the shapes of a canvas take."""
+    found = results.read("canvas")["result"]
+    named = [
+        ("a chord, from call to result", "chord"),
+        ("a chain, from call to result", "chain"),
+        ("a group, sent", "group"),
+    ]
+    rows = [
+        [label, found[f"{name}_of"], statistics.median(found[name]), max(found[name])]
+        for label, name in named
+    ]
+    return table(["of tasks that do nothing", "jobs", "median, s", "slowest, s"], rows)
+
+
 def sizing() -> str:
     """What a million jobs need."""
     found = results.read("anatomy")["result"]
@@ -285,6 +300,6 @@ TABLES: dict[str, Callable[[], str]] = {
     made.__name__: made
     for made in (
         targets, runs, server, bench, anatomy, standing, growth, payload, crowd, commits, bodies,
-        sizing, soak,
+        canvas, sizing, soak,
     )
 }  # fmt: skip

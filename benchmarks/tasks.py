@@ -43,3 +43,9 @@ def flaky(number: int) -> int:
 def keep(text: str) -> int:
     """Take a payload; return its length."""
     return len(text)
+
+
+@app.task(name="pressure.total")
+def total(numbers: list[int]) -> int:
+    """Return the sum of what the members of a chord returned."""
+    return sum(numbers)

@@ -1,15 +1,24 @@
 """pgqueue: a transactional job queue for Python on PostgreSQL alone."""
 
-from pgqueue.app import PgQueue
+from pgqueue.app import PgQueue, current_app, current_task, get_current_task
 from pgqueue.bulk import Enqueued
+from pgqueue.canvas.kinds import chain, chord, group
+from pgqueue.canvas.repeated import chunks, xmap, xstarmap
+from pgqueue.canvas.results import GroupResult, ResultSet
+from pgqueue.canvas.signature import Signature, maybe_signature, signature
+from pgqueue.eager_result import EagerResult
 from pgqueue.errors import (
+    ChordError,
     ConfigurationError,
+    Ignore,
     InvalidCall,
     InvalidOption,
     InvalidPayload,
+    InvalidWait,
     JobError,
     MaxRetriesExceededError,
     PgQueueError,
+    Reject,
     ResultTimeout,
     Retry,
     SchemaMismatch,
@@ -22,23 +31,32 @@ from pgqueue.errors import (
     UnknownTask,
     UsageError,
 )
-from pgqueue.result import AsyncResult
-from pgqueue.signature import Signature
+from pgqueue.result import AsyncResult, allow_join_result
+from pgqueue.settings import ConfigurationWarning, celery_setting
+from pgqueue.shared import shared_task
 from pgqueue.task import Task
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncResult",
+    "ChordError",
     "ConfigurationError",
+    "ConfigurationWarning",
+    "EagerResult",
     "Enqueued",
+    "GroupResult",
+    "Ignore",
     "InvalidCall",
     "InvalidOption",
     "InvalidPayload",
+    "InvalidWait",
     "JobError",
     "MaxRetriesExceededError",
     "PgQueue",
     "PgQueueError",
+    "Reject",
+    "ResultSet",
     "ResultTimeout",
     "Retry",
     "SchemaMismatch",
@@ -53,4 +71,18 @@ __all__ = [
     "UnknownTask",
     "UsageError",
     "__version__",
+    "allow_join_result",
+    "celery_setting",
+    "chain",
+    "chord",
+    "chunks",
+    "current_app",
+    "current_task",
+    "get_current_task",
+    "group",
+    "maybe_signature",
+    "shared_task",
+    "signature",
+    "xmap",
+    "xstarmap",
 ]

@@ -9,14 +9,17 @@ from typing import Any, TypeAlias, overload
 from uuid import UUID
 
 from pgqueue import operations, transports
+from pgqueue.canvas.signature import Signature
 from pgqueue.copying import run_at
 from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall, PgQueueError
 from pgqueue.options import Options, new_job
+from pgqueue.publishing import announce, published
 from pgqueue.query import Copy, Query
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.rows import NewJob
-from pgqueue.signature import Signature
+from pgqueue.settings import Settings
+from pgqueue.signals import after_task_publish
 from pgqueue.statements import statement
 from pgqueue.task import Task
 
@@ -72,12 +75,33 @@ class Enqueued(Sequence[AsyncResult[Any]]):
         return f"<{len(self):,} jobs>"
 
 
+class MadeInPlace(Enqueued):
+    """The handles of many calls that were made in place."""
+
+    def __init__(self, results: Sequence[AsyncResult[Any]]) -> None:
+        self._results = results
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    @overload
+    def __getitem__(self, index: int) -> AsyncResult[Any]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[AsyncResult[Any]]: ...
+
+    def __getitem__(self, index: int | slice) -> AsyncResult[Any] | list[AsyncResult[Any]]:
+        return list(self._results[index]) if isinstance(index, slice) else self._results[index]
+
+
 class Stream:
     """Jobs on their way to the database; remembers their ids and whom they wake."""
 
     def __init__(self, jobs: Iterable[NewJob]) -> None:
         self.ids = bytearray()
         self._wake: set[str] = set()
+        #: Those that are to be told of when they have been sent.
+        self._untold: list[NewJob] = []
         self._jobs: Iterator[NewJob] = map(self._note, jobs)
         self._ended = False
         self.first = list(self._next(FEW + 1))
@@ -105,6 +129,7 @@ class Stream:
                 rest = list(self._next(BATCH))
             if rest:
                 self._wake |= yield operations.enqueue_many(rest, wake=False)
+            self.tell()
         if self._wake:
             # Last: who looks at the gate early may look before a worker lies down.
             yield operations.wake(self._wake)
@@ -121,8 +146,16 @@ class Stream:
             if size > MAX_TEXT:
                 return
 
+    def tell(self) -> None:
+        """Send `after_task_publish` for the jobs that have been sent."""
+        told, self._untold = self._untold, []
+        for job in told:
+            published(job)
+
     def _note(self, job: NewJob) -> NewJob:
         self.ids += job.id.bytes
+        if after_task_publish.receivers:
+            self._untold.append(job)
         return job
 
     def _copied(
@@ -175,16 +208,16 @@ def _following(steps: Steps, answer: Any) -> Query[Any] | Copy | None:
         return None
 
 
-def jobs(calls: Iterable[ManyCall]) -> Iterator[NewJob]:
+def jobs(calls: Iterable[ManyCall], conf: Settings) -> Iterator[NewJob]:
     """Yield the job of each call; an error names the number of the call, from 0 on."""
     for number, call in enumerate(calls):
         try:
-            yield _job(call)
+            yield announce(_job(call, conf))
         except PgQueueError as error:
             raise type(error)(f"enqueue_many, item {number}: {error}") from error
 
 
-def _job(call: object) -> NewJob:
+def _job(call: object, conf: Settings) -> NewJob:
     if isinstance(call, Signature):
         return call.job()
     if not isinstance(call, (tuple, list)) or not 1 <= len(call) <= len(_LEFT_OUT):
@@ -202,5 +235,5 @@ def _job(call: object) -> NewJob:
     if isinstance(task, Task):
         return task.job(args, kwargs, options)
     if isinstance(task, str):
-        return new_job(task, args, kwargs, options)
+        return new_job(task, args, kwargs, conf.routed(task, args, kwargs, options))
     raise InvalidCall(f"{shortened(task)}: give a task, or the name of one")

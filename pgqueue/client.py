@@ -10,17 +10,24 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar, Unpack
 from uuid import UUID
 
-from pgqueue import bulk, operations, transports
+from pgqueue import bulk, eager, operations, transports
 from pgqueue.binding import Binding
-from pgqueue.bulk import Enqueued, ManyCall, Stream, jobs
+from pgqueue.bulk import Enqueued, MadeInPlace, ManyCall, Stream, jobs
+from pgqueue.canvas.signature import Signature
 from pgqueue.config import find_dsn
+from pgqueue.control import Control
 from pgqueue.database import Pools
+from pgqueue.eager_result import EagerResult
+from pgqueue.errors import UnknownTask
 from pgqueue.forks import FORKS
-from pgqueue.options import Options, new_job
+from pgqueue.options import Options, new_job, zone_of
+from pgqueue.publishing import aannounce, announce, apublished, published
 from pgqueue.query import Query
 from pgqueue.result import AsyncResult
-from pgqueue.rows import Outcome
+from pgqueue.rows import NewJob, Outcome
+from pgqueue.settings import Settings
 from pgqueue.statements import DEFAULT_SCHEMA, checked_schema
+from pgqueue.task import Task
 from pgqueue.waiting import ResultWaiter
 
 T = TypeVar("T")
@@ -38,6 +45,7 @@ class Client:
         max_connections: int = 10,
     ) -> None:
         self.schema = checked_schema(schema)
+        self.conf = Settings()
         self._given_dsn = dsn
         self._given_listen_dsn = listen_dsn
         self._max_connections = max_connections
@@ -63,8 +71,16 @@ class Client:
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, which need not be registered in this process."""
-        job = new_job(name, args, kwargs or {}, options)
+        if options.get("link") or options.get("link_error"):
+            signature: Signature[Any] = Signature(name, args, kwargs, app=self)
+            return signature.apply_async(connection=connection, **options)
+        routed = self.conf.routed(name, args, kwargs, options)
+        job = new_job(name, args, kwargs or {}, routed, zone_of(self, options))
+        if self.always_eager:
+            return self.apply(self._known(name), job)
+        job = announce(job)
         self.run(operations.enqueue(job), self.bound(connection))
+        published(job)
         return AsyncResult(job.id, self)
 
     async def asend_task(
@@ -77,9 +93,58 @@ class Client:
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a task by its name, from a coroutine."""
-        job = new_job(name, args, kwargs or {}, options)
+        if options.get("link") or options.get("link_error"):
+            signature: Signature[Any] = Signature(name, args, kwargs, app=self)
+            return await signature.aapply_async(connection=connection, **options)
+        routed = self.conf.routed(name, args, kwargs, options)
+        job = new_job(name, args, kwargs or {}, routed, zone_of(self, options))
+        if self.always_eager:
+            return await self.aapply(self._known(name), job)
+        job = await aannounce(job)
         await self.arun(operations.enqueue(job), self.bound(connection))
+        await apublished(job)
         return AsyncResult(job.id, self)
+
+    # ── in place ─────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def always_eager(self) -> bool:
+        """Whether calls are made in place instead of being enqueued: `task_always_eager`."""
+        return bool(self.conf.task_always_eager)
+
+    def apply(
+        self, task: Task[Any, Any], job: NewJob, *, retries: int = 0, throw: bool | None = None
+    ) -> EagerResult[Any]:
+        """Make a call in place; used by `Task.apply`, and by every call if `always_eager`.
+
+        `throw` says whether what the task raises is raised here; None: `task_eager_propagates`.
+        """
+        result = eager.apply(task, job, retries)
+        if self._propagates if throw is None else throw:
+            result.get()
+        return result
+
+    async def aapply(
+        self, task: Task[Any, Any], job: NewJob, *, retries: int = 0, throw: bool | None = None
+    ) -> EagerResult[Any]:
+        """Make a call in place, on the running event loop."""
+        result = await eager.aapply(task, job, retries)
+        if self._propagates if throw is None else throw:
+            result.get()
+        return result
+
+    @property
+    def _propagates(self) -> bool:
+        return bool(self.conf.task_eager_propagates)
+
+    def _known(self, name: str) -> Task[Any, Any]:
+        tasks: Mapping[str, Task[Any, Any]] = getattr(self, "tasks", {})
+        if name not in tasks:
+            raise UnknownTask(
+                f"no task is named {name!r} here, and task_always_eager makes every call in place: "
+                "import the module that has it"
+            )
+        return tasks[name]
 
     def enqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
         """Enqueue many jobs at once, all of them or none.
@@ -100,12 +165,16 @@ class Client:
         >>> len(jobs)
         0
         """
-        stream = Stream(jobs(calls))
+        if self.always_eager:
+            made = [(self._known(job.task), job) for job in jobs(calls, self.conf)]
+            return MadeInPlace([self.apply(task, job) for task, job in made])
+        stream = Stream(jobs(calls, self.conf))
         connection = self.bound(connection)
         if not stream.first:
             pass
         elif stream.is_small:
             self.run(stream.at_once(), connection)
+            stream.tell()
         elif connection is None:
             with self.pools.transaction() as own:
                 bulk.send(stream, own, self.schema, own=True)
@@ -116,14 +185,18 @@ class Client:
 
     async def aenqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
         """Enqueue many jobs at once, from a coroutine."""
+        if self.always_eager:
+            made = [(self._known(job.task), job) for job in jobs(calls, self.conf)]
+            return MadeInPlace([await self.aapply(task, job) for task, job in made])
         connection = self.bound(connection)
         # Made before it is needed: Django, which has none, is refused however few the jobs are.
         block = None if connection is None else transports.aatomic(connection)
-        stream = Stream(jobs(calls))
+        stream = Stream(jobs(calls, self.conf))
         if not stream.first:
             pass
         elif stream.is_small:
             await self.arun(stream.at_once(), connection)
+            stream.tell()
         elif block is None:
             async with self.pools.atransaction() as own:
                 await bulk.asend(stream, own, self.schema, own=True)
@@ -136,17 +209,23 @@ class Client:
         """Return the handle of a job by its id."""
         return AsyncResult(id, self)
 
+    @property
+    def control(self) -> Control:
+        """What running workers and unfinished jobs are told; see `Control`."""
+        return Control(self)
+
     # ── the database ─────────────────────────────────────────────────────────────────────────
 
     @property
     def dsn(self) -> str:
         """The connection string that is used; raises `ConfigurationError` if none is to be had."""
-        return find_dsn(self._given_dsn)
+        return find_dsn(self._given_dsn or os.environ.get("PGQUEUE_DSN") or self.conf.dsn)
 
     @property
     def listen_dsn(self) -> str | None:
         """The connection string for wake-ups, if it is another one."""
-        return self._given_listen_dsn or os.environ.get("PGQUEUE_LISTEN_DSN") or None
+        given = self._given_listen_dsn or os.environ.get("PGQUEUE_LISTEN_DSN")
+        return given or self.conf.listen_dsn or None
 
     @property
     def pools(self) -> Pools:
@@ -206,12 +285,16 @@ class Client:
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends; what `AsyncResult.get` waits on."""
+        return self.outcomes([job])[0]
+
+    def outcomes(self, jobs: Sequence[str]) -> list[Future[Outcome]]:
+        """Return a future of how each of these jobs ends; what `GroupResult.get` waits on."""
         FORKS.notice()
         dsn = self.listen_dsn or self.dsn
         with self._lock:
             if self._waiter is None:
                 self._waiter = ResultWaiter(dsn, self.schema)
-            return self._waiter.outcome(job)
+            return self._waiter.outcomes(jobs)
 
     def close(self) -> None:
         """Close the pool for threads and stop waiting for results."""

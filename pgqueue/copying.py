@@ -46,7 +46,9 @@ def _line(job: NewJob, now: datetime, moment: str) -> str:
         f"{moment if due is now else due.isoformat()}\t{moment}\t"
         f"{NULL if expires_at is None else expires_at.isoformat()}\t"
         f"{_escaped(job.args)}\t{_escaped(job.kwargs)}\t"
-        f"{NULL if job.headers is None else _escaped(job.headers)}\n"
+        f"{NULL if job.headers is None else _escaped(job.headers)}\t"
+        f"{NULL if job.parent_id is None else job.parent_id.hex}\t"
+        f"{NULL if job.root_id is None else job.root_id.hex}\n"
     )
 
 

@@ -8,13 +8,17 @@
     │   ├── InvalidPayload            a value cannot be stored as JSON (also a ValueError)
     │   ├── InvalidOption             an option of a call is out of its range (also a ValueError)
     │   ├── InvalidCall               arguments do not fit the task's signature (also a TypeError)
+    │   ├── InvalidWait               a task waits for a result (also a RuntimeError)
     │   ├── UnknownTask               no task is registered under this name (also a LookupError)
     │   └── SchemaMismatch            the database's schema is missing, older or newer
     ├── TaskSignal                    a task speaks to the worker
-    │   └── Retry                     "run me again later"
+    │   ├── Retry                     "run me again later"
+    │   ├── Reject                    "I am not for you", for good or back to the queue
+    │   └── Ignore                    "note neither a result nor an error"
     └── JobError                      what became of a job
         ├── TaskFailed                it raised, and its retries are used up
         │   ├── MaxRetriesExceededError
+            │   ├── ChordError                a task of a chord's header did not succeed
         │   └── TimeLimitExceeded     its process was killed, because it ran for too long
         ├── SoftTimeLimitExceeded     it runs for too long; raised in the task, which may end
         ├── TaskRevokedError          it was cancelled or expired
@@ -26,6 +30,8 @@ The message of an error names the value, the place and the remedy.
 
 from __future__ import annotations
 
+import builtins
+from functools import cache
 from typing import Any
 
 
@@ -58,6 +64,10 @@ class InvalidCall(UsageError, TypeError):  # noqa: N818 (a state of the call)
     """The arguments do not fit the signature of the task."""
 
 
+class InvalidWait(UsageError, RuntimeError):  # noqa: N818 (a state of the call)
+    """A task waits for the result of a job: with enough of them, no slot is left to run one."""
+
+
 class UnknownTask(UsageError, LookupError):  # noqa: N818 (reads as a sentence)
     """No task is registered under this name."""
 
@@ -71,14 +81,46 @@ class TaskSignal(PgQueueError):  # noqa: N818 (a message, not a failure)
 
 
 class Retry(TaskSignal):
-    """Raised by `self.retry(...)`: run this job again after `countdown` seconds."""
+    """Raised by `self.retry(...)`: run this job again after `countdown` seconds.
+
+    `exc` is what went wrong; `args`, `kwargs`, `queue` and `priority` of the next attempt are in
+    `changes`.
+    """
 
     def __init__(
-        self, message: str = "", *, exc: BaseException | None = None, countdown: float = 0
+        self,
+        message: str = "",
+        *,
+        exc: BaseException | None = None,
+        countdown: float = 0,
+        changes: tuple[str, str, str, str] | None = None,
     ) -> None:
         super().__init__(message or (f"retry: {exc!r}" if exc else "retry"))
         self.exc = exc
         self.countdown = countdown
+        #: JSON of args and of kwargs, queue and priority as texts, each empty if it stays.
+        self.changes = changes
+
+
+class Reject(TaskSignal):
+    """Raised by a task that cannot take this job: it fails with `reason`, and is not retried.
+
+    With `requeue` it goes back to the queue instead, at its old place, and the attempt is not
+    counted; another worker, or this one, takes it at once.
+    """
+
+    def __init__(self, reason: object = None, requeue: bool = False) -> None:
+        super().__init__("" if reason is None else str(reason))
+        self.reason = reason
+        self.requeue = requeue
+
+
+class Ignore(TaskSignal):
+    """Raised by a task whose run leaves neither a result nor an error; its state is IGNORED.
+
+    After `self.update_state` with SUCCESS, FAILURE or REVOKED, the job ends in that state, with
+    that `meta`.
+    """
 
 
 class JobError(PgQueueError):
@@ -89,7 +131,8 @@ class TaskFailed(JobError):  # noqa: N818 (a fact about the task)
     """The task raised, and its retries are used up.
 
     `type` is the name of the original exception's class, `message` its text, `traceback` its
-    traceback as text: data, never an imported class.
+    traceback as text: data, never an imported class. Where the class is one that is built into
+    Python, what is raised is also of it, so that `except KeyError` works; see `task_failed`.
     """
 
     def __init__(self, type: str, message: str, traceback: str | None = None) -> None:  # noqa: A002
@@ -99,14 +142,42 @@ class TaskFailed(JobError):  # noqa: N818 (a fact about the task)
         self.traceback = traceback
 
 
-class MaxRetriesExceededError(TaskFailed):
-    """`self.retry()` was called without an exception, and no retries are left."""
+def task_failed(type: str, message: str, traceback: str | None = None) -> TaskFailed:  # noqa: A002
+    """Return the `TaskFailed` that is also the error that the task raised, if that is safe.
 
-    def __init__(self, message: str) -> None:
+    Safe are the exceptions of Python itself and a few of pgqueue: their names are a closed set,
+    so that no text from a database ever chooses what is imported or called.
+
+    >>> isinstance(task_failed("KeyError", "'total'"), KeyError)
+    True
+    >>> task_failed("shop.errors.Declined", "no money")
+    TaskFailed('shop.errors.Declined: no money')
+    """
+    return (_both(type) if type in _RAISED_AS else TaskFailed)(type, message, traceback)
+
+
+class MaxRetriesExceededError(TaskFailed):
+    """`self.retry()` was called without an exception, and no retries are left.
+
+    `task_args` and `task_kwargs` are what the next attempt would have been given.
+    """
+
+    def __init__(
+        self, message: str, *, task_args: Any = None, task_kwargs: dict[str, Any] | None = None
+    ) -> None:
         super().__init__("MaxRetriesExceededError", message)
+        self.task_args = task_args
+        self.task_kwargs = task_kwargs
 
     def __str__(self) -> str:
         return self.message
+
+
+class ChordError(TaskFailed):
+    """A task of a chord's header did not succeed, so the body did not run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ChordError", message)
 
 
 class TimeLimitExceeded(TaskFailed):
@@ -130,3 +201,33 @@ class ResultTimeout(JobError, TimeoutError):  # noqa: N818 (Celery users look fo
 
 class StaleClaim(JobError):  # noqa: N818 (a state of the claim)
     """The claim under which this job runs is no longer its newest: another worker owns it."""
+
+
+#: Exceptions that a failure may be raised as, by the names that are stored. Left out is what Python
+#: itself takes for something else when it is raised, and what is made from other than a text.
+_RAISED_AS: dict[str, type[Exception]] = {
+    name: kind
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type)
+    and issubclass(kind, Exception)
+    and not issubclass(kind, (StopIteration, StopAsyncIteration, ExceptionGroup))
+    and kind not in (Exception, UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError)
+} | {
+    f"{__name__}.{kind.__name__}": kind
+    for kind in (MaxRetriesExceededError, TimeLimitExceeded, SoftTimeLimitExceeded)
+}
+
+
+@cache
+def _both(name: str) -> type[TaskFailed]:
+    kind = _RAISED_AS[name]
+    members = {
+        "__module__": __name__,
+        "__doc__": TaskFailed.__doc__,
+        "__init__": TaskFailed.__init__,
+        "__str__": Exception.__str__,  # a KeyError's would put quotes around it
+        "__reduce__": lambda self: (task_failed, (self.type, self.message, self.traceback)),
+    }
+    bases = (kind,) if issubclass(kind, TaskFailed) else (TaskFailed, kind)
+    made: type[TaskFailed] = type("TaskFailed", bases, members)
+    return made

@@ -61,13 +61,16 @@ def checked_limits(time_limit: object, soft_time_limit: object) -> Limits:
     return NO_LIMITS if hard is soft is None else Limits(hard, soft)
 
 
-def noted(headers: Mapping[str, Any] | None, limits: Limits) -> Mapping[str, Any] | None:
-    """Return a job's headers with its limits, if it has any.
+def noted(
+    headers: Mapping[str, Any] | None, limits: Limits, others: Mapping[str, Any] | None = None
+) -> Mapping[str, Any] | None:
+    """Return a job's headers with its limits and other notes, if it has any.
 
     >>> noted({"trace": "t"}, Limits(time_limit=5.0))
     {'trace': 't', 'pgqueue': {'time_limit': 5.0}}
     """
     given = {name: value for name, value in limits._asdict().items() if value is not None}
+    given.update(others or {})
     return {**(headers or {}), RESERVED: given} if given else headers
 
 

@@ -5,18 +5,23 @@ One function per file of `sql/`; each returns a `Query`, and none touches a conn
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from pgqueue.arrays import plain_array, text_array
 from pgqueue.copying import job_blocks
 from pgqueue.query import Copy, Query, Row
 from pgqueue.rows import (
     Attempt,
+    Beat,
     ClaimedJob,
+    Command,
+    Edge,
     Finished,
+    HeldJob,
     JobRow,
     Lane,
     LiveTable,
@@ -27,6 +32,8 @@ from pgqueue.rows import (
     Released,
     Retried,
     ServerFacts,
+    TaskSettings,
+    Unfollowed,
     VacuumHolder,
     Watch,
     WorkerRow,
@@ -41,41 +48,44 @@ def enqueue(job: NewJob) -> Query[bool]:
     """Insert a job; False if its id is one that the caller chose, and is taken."""
     if job.chosen:
         return enqueue_chosen(job)
-    params = job._asdict()
-    del params["chosen"]
-    return Query("enqueue", params, bool, lambda: enqueue_chosen(job))
+    return Query("enqueue", _alone(job), bool, lambda: enqueue_chosen(job))
 
 
 def enqueue_chosen(job: NewJob) -> Query[bool]:
     """Insert a job under an id that may have been used before; False if it was."""
-    params = job._asdict()
-    del params["chosen"]
-    return Query("enqueue_chosen", params, bool)
+    return Query("enqueue_chosen", _alone(job), bool)
 
 
 def enqueue_many(jobs: Iterable[NewJob], *, wake: bool) -> Query[set[str]]:
     """Insert jobs; returns the queues whose sleepers are to be woken, and may do that itself."""
     jobs = sorted(jobs, key=lambda job: job.id)
-    params = {
-        "ids": plain_array(job.id for job in jobs),
-        "queues": text_array(job.queue for job in jobs),
-        "tasks": text_array(job.task for job in jobs),
-        "priorities": plain_array(job.priority for job in jobs),
-        "max_attempts": plain_array(job.max_attempts for job in jobs),
-        "etas": text_array(_moment(job.eta) for job in jobs),
-        "countdowns": plain_array(job.countdown for job in jobs),
-        "expires": text_array(_moment(job.expires) for job in jobs),
-        "expires_in": plain_array(job.expires_in for job in jobs),
-        "args": text_array(job.args for job in jobs),
-        "kwargs": text_array(job.kwargs for job in jobs),
-        "headers": text_array(job.headers for job in jobs),
-        "notify": plain_array(job.notify for job in jobs),
-        "chosen": plain_array(job.chosen for job in jobs),
-        "wake": wake,
-    }
+    params = {**_columns(jobs), "wake": wake}
     query = Query("enqueue_many", params, _ids)
-    chosen = plain_array(True for _ in jobs)  # so that the history is asked, which may have them
-    return replace(query, again=lambda: replace(query, params={**params, "chosen": chosen}))
+    return dataclasses.replace(
+        query, again=lambda: dataclasses.replace(query, params={**params, **_all_chosen(jobs)})
+    )
+
+
+def enqueue_canvas(jobs: Sequence[NewJob], edges: Sequence[Edge]) -> Query[set[str]]:
+    """Insert jobs and the edges between them; returns the queues whose sleepers were woken.
+
+    Sent again, it changes nothing.
+    """
+    jobs = sorted(jobs, key=lambda job: job.id)
+    params = {
+        **_columns(jobs),
+        "open_parents": plain_array(job.open_parents for job in jobs),
+        "linked": plain_array(job.linked for job in jobs),
+        "parents": plain_array(edge.parent_id for edge in edges),
+        "children": plain_array(edge.child_id for edge in edges),
+        "kinds": plain_array(edge.kind for edge in edges),
+        "places": plain_array(edge.place for edge in edges),
+        "templates": text_array(edge.job for edge in edges),
+    }
+    query = Query("enqueue_canvas", params, _ids)
+    return dataclasses.replace(
+        query, again=lambda: dataclasses.replace(query, params={**params, **_all_chosen(jobs)})
+    )
 
 
 def copy_jobs(jobs: Iterable[NewJob], now: datetime) -> Copy:
@@ -135,14 +145,24 @@ def finish(jobs: Sequence[Finished]) -> Query[set[str]]:
 def retry(jobs: Sequence[Retried]) -> Query[set[str]]:
     """Queue failed attempts again; returns the ids of those that were still ours."""
     jobs = sorted(jobs, key=lambda job: job.id)
+    changed = jobs if any(any(job[5:]) for job in jobs) else ()
     params = {
         "ids": plain_array(job.id for job in jobs),
         "claims": plain_array(job.claim for job in jobs),
         "countdowns": plain_array(job.countdown for job in jobs),
         "errors": text_array(job.error for job in jobs),
         "tracebacks": text_array(job.traceback for job in jobs),
+        "args": text_array(job.args for job in changed),
+        "kwargs": text_array(job.kwargs for job in changed),
+        "queues": text_array(job.queue for job in changed),
+        "priorities": text_array(job.priority for job in changed),
     }
     return Query("retry", params, _ids)
+
+
+def progress(job: str, claim: int, note: str) -> Query[bool]:
+    """Note how far a running job is, as JSON of its state and meta; False if it is not ours."""
+    return Query("progress", {"id": job, "claim": claim, "note": note}, bool)
 
 
 def release(jobs: Sequence[Released]) -> Query[set[str]]:
@@ -170,6 +190,16 @@ def suspect(jobs: Sequence[Released], error: str) -> Query[set[str]]:
     return Query("suspect", {**_claims(jobs), "error": error}, _ids)
 
 
+def replace(id: object, claim: int, open_parents: int) -> Query[bool]:  # noqa: A002 (a column's name)
+    """Have a running job wait to become what replaces it; False if it was not ours any more."""
+    return Query("replace", {"id": id, "claim": claim, "open_parents": open_parents}, bool)
+
+
+def follow(ids: Iterable[object]) -> Query[int]:
+    """Follow the edges of ended jobs; returns how many jobs were released, ended or made by it."""
+    return Query("follow", {"ids": plain_array(ids)}, _value)
+
+
 def cancel_requested(ids: Iterable[str]) -> Query[set[str]]:
     """Cancel those of these queued jobs whose cancellation was asked for while they ran."""
     return Query("cancel_requested", {"ids": plain_array(ids)}, _ids)
@@ -178,6 +208,12 @@ def cancel_requested(ids: Iterable[str]) -> Query[set[str]]:
 def cancel(ids: Iterable[object]) -> Query[dict[str, str]]:
     """Cancel jobs; returns each known id with the state that it has now."""
     return Query("cancel", {"ids": plain_array(ids)}, lambda rows: dict(rows))  # noqa: PLW0108 (typing)
+
+
+def terminate(ids: Iterable[object], signal: str) -> Query[dict[str, str]]:
+    """Cancel jobs, and have those ended that run; returns each known id with its state."""
+    params = {"ids": plain_array(ids), "signal": signal}
+    return Query("terminate", params, lambda rows: dict(rows))  # noqa: PLW0108 (typing)
 
 
 def requeue(ids: Iterable[object]) -> Query[set[str]]:
@@ -195,6 +231,24 @@ def forget(job: object) -> Query[bool]:
     return Query("forget", {"id": job}, bool)
 
 
+# ── groups ───────────────────────────────────────────────────────────────────────────────────
+
+
+def save_group(group: object, members: Iterable[object]) -> Query[None]:
+    """Note the members of a group, to be found again by its id."""
+    return Query("save_group", {"id": group, "members": plain_array(members)}, _nothing)
+
+
+def restore_group(group: object) -> Query[list[str]]:
+    """Return the ids of the members of a group, in their order; none if it was not saved."""
+    return Query("restore_group", {"id": group}, lambda rows: [row[0] for row in rows])
+
+
+def forget_group(group: object) -> Query[bool]:
+    """Forget a group that was saved; False if it was not."""
+    return Query("forget_group", {"id": group}, bool)
+
+
 # ── workers ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -206,8 +260,8 @@ def register(worker: Mapping[str, Any], lease: float) -> Query[int]:
 
 def heartbeat(
     worker_id: int, lease: float, stats: str, active: str, *, lifeline: str | None = None
-) -> Query[bool]:
-    """Renew a worker's lease; False if it has been declared stopped."""
+) -> Query[Beat | None]:
+    """Renew a worker's lease; None if it has been declared stopped."""
     params = {
         "worker_id": worker_id,
         "lease": lease,
@@ -215,7 +269,7 @@ def heartbeat(
         "active": active,
         "lifeline": lifeline,
     }
-    return Query("heartbeat", params, bool)
+    return Query("heartbeat", params, lambda rows: Beat(*rows[0]) if rows else None)
 
 
 def hold_lifeline(worker_id: int) -> Query[str | None]:
@@ -249,6 +303,29 @@ def stop(worker_id: int) -> Query[None]:
     return Query("stop", {"worker_id": worker_id}, _nothing)
 
 
+def commands(workers: Iterable[int]) -> Query[list[Command]]:
+    """Return what a worker has been told under its ids and has not answered, oldest first."""
+    params = {"workers": plain_array(workers)}
+    return Query("commands", params, lambda rows: [Command(*row) for row in rows])
+
+
+def answer(replies: Mapping[int, str]) -> Query[None]:
+    """Answer what a worker was told: by the command's id, in JSON."""
+    params = {"ids": plain_array(replies), "replies": text_array(replies.values())}
+    return Query("answer", params, _nothing)
+
+
+def adapt(worker_id: int, queues: Sequence[str], processes: int, concurrency: int) -> Query[None]:
+    """Note which queues a worker serves now, and how many jobs it runs at once."""
+    params = {
+        "worker_id": worker_id,
+        "queues": text_array(queues),
+        "processes": processes,
+        "concurrency": concurrency,
+    }
+    return Query("adapt", params, _nothing)
+
+
 def next_due(lanes: Sequence[Lane], tasks: Sequence[str]) -> Query[float | None]:
     """Return the seconds until the next scheduled job of these lanes."""
     params = {
@@ -267,6 +344,44 @@ def lie_down(places: Iterable[str]) -> Query[set[str]]:
 def get_up(places: Iterable[str]) -> Query[None]:
     """Ask no longer to be woken."""
     return Query("get_up", {"places": text_array(places)}, _nothing)
+
+
+# ── control ──────────────────────────────────────────────────────────────────────────────────
+
+
+def tell(
+    broadcast: object, command: str, arguments: str, workers: Iterable[int], seconds: float
+) -> Query[None]:
+    """Tell workers something, with arguments in JSON; it is void after so many seconds."""
+    params = {
+        "broadcast": broadcast,
+        "command": command,
+        "arguments": arguments,
+        "workers": plain_array(workers),
+        "seconds": seconds,
+    }
+    return Query("tell", params, _nothing)
+
+
+def answers(broadcast: object) -> Query[dict[int, str | None]]:
+    """Return what each worker has answered, in JSON; None: nothing yet."""
+    return Query("answers", {"broadcast": broadcast}, lambda rows: dict(rows))  # noqa: PLW0108 (typing)
+
+
+def task_settings() -> Query[list[TaskSettings]]:
+    """Return what was said of tasks while everything runs."""
+    return Query("task_settings", {}, lambda rows: [TaskSettings(*row) for row in rows])
+
+
+def set_time_limit(task: str, hard: float | None, soft: float | None) -> Query[None]:
+    """Say how long runs of a task may take, in seconds, in place of what it declares."""
+    params = {"task": task, "time_limit": hard, "soft_time_limit": soft}
+    return Query("set_time_limit", params, _nothing)
+
+
+def set_rate_limit(task: str, rate: str | None) -> Query[None]:
+    """Say how often a task may run, in place of what it declares."""
+    return Query("set_rate_limit", {"task": task, "rate_limit": rate}, _nothing)
 
 
 # ── queues ───────────────────────────────────────────────────────────────────────────────────
@@ -314,6 +429,16 @@ def search(
     return Query("search", params, lambda rows: [JobRow(*row) for row in rows])
 
 
+def children(job: object) -> Query[list[JobRow]]:
+    """Return the jobs whose parent this one is, oldest first."""
+    return Query("children", {"id": job}, lambda rows: [JobRow(*row) for row in rows])
+
+
+def descendants(root: object) -> Query[list[JobRow]]:
+    """Return the jobs of the family that began with this one, oldest first."""
+    return Query("descendants", {"root_id": root}, lambda rows: [JobRow(*row) for row in rows])
+
+
 def counts() -> Query[dict[str, int]]:
     """Return how many jobs are in each state."""
     return Query("counts", {}, lambda rows: dict((row[0], row[1]) for row in rows))  # noqa: C402
@@ -327,6 +452,27 @@ def queues() -> Query[list[QueueRow]]:
 def workers() -> Query[list[WorkerRow]]:
     """Return the workers that have not stopped."""
     return Query("workers", {}, lambda rows: [WorkerRow(*row) for row in rows])
+
+
+def running(ids: Iterable[object]) -> Query[list[HeldJob]]:
+    """Return those of these jobs that are running."""
+    return Query("running", {"ids": plain_array(ids)}, _held)
+
+
+def running_of(workers: Iterable[int]) -> Query[list[HeldJob]]:
+    """Return the jobs that these workers are running."""
+    return Query("running_of", {"workers": plain_array(workers)}, _held)
+
+
+def scheduled(queues: Iterable[str], limit: int) -> Query[list[HeldJob]]:
+    """Return the jobs of these queues whose time has not come, soonest first."""
+    return Query("scheduled", {"queues": text_array(queues), "limit": limit}, _held)
+
+
+def revoked(running: Iterable[object], limit: int) -> Query[list[str]]:
+    """Return the jobs whose cancellation was asked for: those over, and of these that run."""
+    params = {"ids": plain_array(running), "limit": limit}
+    return Query("revoked", params, lambda rows: [row[0] for row in rows])
 
 
 def ping() -> Query[datetime]:
@@ -452,6 +598,54 @@ def drop_partitions() -> Query[set[str]]:
 def prune_workers() -> Query[int]:
     """Forget workers that stopped long ago; returns how many."""
     return Query("prune_workers", {}, len)
+
+
+def unfollowed(parent_id: UUID, child_id: UUID, limit: int) -> Query[Unfollowed]:
+    """Look at up to `limit` edges after this one for jobs that ended and were not followed."""
+    params = {"parent_id": parent_id, "child_id": child_id, "limit": limit}
+    return Query("unfollowed", params, lambda rows: Unfollowed(*rows[0]))
+
+
+def prune_groups() -> Query[int]:
+    """Forget groups that were saved long ago; returns how many."""
+    return Query("prune_groups", {}, len)
+
+
+def _columns(jobs: Sequence[NewJob]) -> dict[str, Any]:
+    return {
+        "ids": plain_array(job.id for job in jobs),
+        "queues": text_array(job.queue for job in jobs),
+        "tasks": text_array(job.task for job in jobs),
+        "priorities": plain_array(job.priority for job in jobs),
+        "max_attempts": plain_array(job.max_attempts for job in jobs),
+        "etas": text_array(_moment(job.eta) for job in jobs),
+        "countdowns": plain_array(job.countdown for job in jobs),
+        "expires": text_array(_moment(job.expires) for job in jobs),
+        "expires_in": plain_array(job.expires_in for job in jobs),
+        "args": text_array(job.args for job in jobs),
+        "kwargs": text_array(job.kwargs for job in jobs),
+        "headers": text_array(job.headers for job in jobs),
+        "notify": plain_array(job.notify for job in jobs),
+        "chosen": plain_array(job.chosen for job in jobs),
+        "parent_ids": plain_array(job.parent_id for job in jobs),
+        "root_ids": plain_array(job.root_id for job in jobs),
+    }
+
+
+def _all_chosen(jobs: Sequence[NewJob]) -> dict[str, Any]:
+    """Return the parameter that has the history asked, which may have them all."""
+    return {"chosen": plain_array(True for _ in jobs)}
+
+
+def _alone(job: NewJob) -> dict[str, Any]:
+    params = job._asdict()
+    for name in ("chosen", "open_parents", "linked"):  # the first chooses the statement
+        del params[name]
+    return params
+
+
+def _held(rows: Sequence[Row]) -> list[HeldJob]:
+    return [HeldJob(*row) for row in rows]
 
 
 def _claims(jobs: Sequence[Released] | Sequence[Lost]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 from typing import Any, TypedDict
 from uuid import UUID
@@ -12,7 +13,8 @@ from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.limits import RESERVED, Limits, checked_limits, noted
-from pgqueue.retry import MAX_DELAY, MAX_RETRIES, RetryPolicy, is_retry_limit
+from pgqueue.request import current
+from pgqueue.retry import MAX_DELAY, MAX_RETRIES, is_retry_limit
 from pgqueue.rows import FOREVER, NewJob
 
 MAX_NAME_BYTES = 200
@@ -23,68 +25,76 @@ class Options(TypedDict, total=False):
 
     `queue`: where the job waits. `priority`: 0 to 9, 9 first. `countdown`: seconds from now before
     which it does not run, or `eta`, that time itself. `expires`: seconds from now, or the time,
-    after which it is cancelled instead of run. `task_id`: a UUID of your own. `headers`: a dict
-    for your own use. `max_retries`: instead of the task's; None: for ever. `time_limit`,
-    `soft_time_limit`: seconds, instead of the task's. `notify=False`: do not wake a sleeping worker
-    (for transactions that will be prepared).
+    after which it is cancelled instead of run. Times without a zone are in the application's.
+    `task_id`: a UUID of your own. `headers`: a dict for your own use. `max_retries`: instead of
+    the task's; None: for ever. `time_limit`, `soft_time_limit`: seconds, instead of the task's.
+    `ignore_result`: whether the return value is left out of the job's row. `shadow`: a name for
+    people to read. `parent_id`, `root_id`: instead of the job in whose run the call is made, and
+    of its root; `add_to_parent=False`: neither. `link`, `link_error`: signatures to be called when
+    the job has succeeded, and when it has failed; see `Signature.link`. `notify=False`: do not wake
+    a sleeping worker (for transactions that will be prepared). The others mean nothing here and are
+    taken, with one warning that says why, so that calls need no change: see `WITHOUT_MEANING`.
     """
 
-    queue: str
-    priority: int
-    countdown: float
-    eta: datetime
-    expires: float | datetime
-    task_id: UUID | str
-    headers: Mapping[str, Any]
+    queue: str | None
+    priority: int | None
+    countdown: float | None
+    eta: datetime | None
+    expires: float | datetime | None
+    task_id: UUID | str | None
+    headers: Mapping[str, Any] | None
     max_retries: int | None
     time_limit: float | None
     soft_time_limit: float | None
+    ignore_result: bool | None
+    shadow: str | None
+    parent_id: UUID | str | None
+    root_id: UUID | str | None
+    add_to_parent: bool
     notify: bool
+    link: Any
+    link_error: Any
+    serializer: str | None
+    retry: bool | None
+    retry_policy: Mapping[str, Any] | None
+    routing_key: str | None
+    exchange: Any
+    compression: str | None
+    producer: Any
 
 
-class TaskOptions(TypedDict, total=False):
-    """The options of `@app.task(...)`; Celery's names and defaults.
+#: Options that Celery has for what is not here, and why; `serializer` must be one that is.
+WITHOUT_MEANING = {
+    "retry": "an enqueue is one statement in your transaction: it is there or it raises",
+    "retry_policy": "an enqueue is one statement in your transaction: it is there or it raises",
+    "routing_key": "a job goes into the queue that queue= names, or the task's own",
+    "exchange": "a job goes into the queue that queue= names, or the task's own",
+    "compression": "PostgreSQL compresses what is large by itself",
+    "producer": "give connection= to enqueue in a transaction of yours",
+}
 
-    `name`: else the module's and the function's. `queue`, `priority`, `expires` (seconds): what
-    its jobs have if the call does not say otherwise. `time_limit`, `soft_time_limit`: seconds after
-    which a run is killed, and asked to end. The others are the task's `RetryPolicy`.
+
+def said(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a call over those that hold without; None for a queue says nothing.
+
+    >>> said({"queue": "mail", "expires": 60}, {"queue": None, "expires": None})
+    {'queue': 'mail', 'expires': None}
     """
-
-    name: str
-    queue: str
-    priority: int
-    expires: float
-    time_limit: float | None
-    soft_time_limit: float | None
-    max_retries: int | None
-    default_retry_delay: float
-    autoretry_for: Sequence[type[BaseException]]
-    dont_autoretry_for: Sequence[type[BaseException]]
-    retry_backoff: bool | float
-    retry_backoff_max: float
-    retry_jitter: bool
-
-
-def checked_options(options: TaskOptions) -> dict[str, Any]:
-    """Return the options of a task as `Task` takes them: those of retrying and the limits as one.
-
-    >>> checked_options({"queue": "mail", "max_retries": 5})["policy"].max_retries
-    5
-    """
-    _refuse_unknown(options, TaskOptions.__annotations__, "@app.task")
-    policy_names = RetryPolicy.__dataclass_fields__.keys()
-    policy: dict[str, Any] = {k: v for k, v in options.items() if k in policy_names}
-    for name in ("autoretry_for", "dont_autoretry_for"):
-        if isinstance(policy.get(name), list):
-            policy[name] = tuple(policy[name])
-    others = {k: v for k, v in options.items() if k not in (*policy_names, *Limits._fields)}
-    return {**others, "policy": RetryPolicy(**policy), "limits": _limits(options)}
+    merged = {**defaults, **options}
+    for name in ("queue", "priority"):
+        if name in defaults and merged[name] is None:
+            merged[name] = defaults[name]
+    return merged
 
 
 def new_job(
-    task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
+    task: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: Mapping[str, Any],
+    zone: tzinfo = UTC,
 ) -> NewJob:
-    """Return the job that a call with these options means.
+    """Return the job that a call with these options means; `zone` is that of times without one.
 
     Raises `InvalidOption` for an option that is unknown or out of its range, and `InvalidPayload`
     for a value that JSON cannot hold.
@@ -94,6 +104,7 @@ def new_job(
     ('mail', 60.0, '[42]')
     """
     _refuse_unknown(options, Options.__annotations__, "a call")
+    _say_without_meaning(options)
     expires = options.get("expires")
     absolute = isinstance(expires, datetime)
     headers = options.get("headers")
@@ -101,29 +112,104 @@ def new_job(
         raise InvalidOption(f"headers={headers!r}: give a dict")
     if headers and RESERVED in headers:
         raise InvalidOption(f"headers={headers!r}: {RESERVED!r} is taken; use another key")
-    headers = noted(headers, _limits(options))
+    headers = noted(headers, _limits(options), _notes(options))
+    for name in ("link", "link_error"):
+        if options.get(name):
+            raise InvalidOption(
+                f"{name}= makes a canvas of a call, which is sent by itself: use apply_async() or "
+                "send_task()"
+            )
     countdown, eta = options.get("countdown"), options.get("eta")
     if countdown is not None and eta is not None:
         raise InvalidOption("countdown= and eta= say the same thing: give one of them")
+    queue, priority = options.get("queue"), options.get("priority")
+    parent_id, root_id = _family(options)
     return NewJob(
         id=uuid7() if options.get("task_id") is None else job_id(options["task_id"]),
         task=checked_name("task", task),
         args=encode(list(args), at="args"),
         kwargs=encode(dict(kwargs), at="kwargs") if kwargs else "{}",
-        queue=checked_name("queue", options.get("queue", "default")),
-        priority=checked_priority(options.get("priority", 0)),
+        queue="default" if queue is None else checked_name("queue", queue),
+        priority=0 if priority is None else checked_priority(priority),
         max_attempts=max_attempts(options["max_retries"]) if "max_retries" in options else None,
         countdown=0.0 if countdown is None else checked_seconds("countdown", countdown),
-        eta=None if eta is None else checked_moment("eta", eta),
-        expires=checked_moment("expires", expires) if absolute else None,
+        eta=None if eta is None else checked_moment("eta", eta, zone),
+        expires=checked_moment("expires", expires, zone) if absolute else None,
         expires_in=None if absolute or expires is None else checked_seconds("expires", expires),
         headers=None if not headers else encode(dict(headers), at="headers"),
         notify=bool(options.get("notify", True)),
         chosen=options.get("task_id") is not None,
+        parent_id=parent_id,
+        root_id=root_id,
     )
 
 
-def _limits(options: Mapping[str, Any] | TaskOptions) -> Limits:
+def in_its_family(job: NewJob) -> NewJob:
+    """Return a job with its parent and root, if it is enqueued in a run of another one."""
+    if current.get() is None:
+        return job
+    parent_id, root_id = _family({})
+    return job._replace(parent_id=parent_id, root_id=root_id)
+
+
+def _family(options: Mapping[str, Any]) -> tuple[UUID | None, UUID | None]:
+    """Return the ids of a job's parent and root: of the run that this is in, or as they are given.
+
+    >>> _family({"parent_id": "0198c0de-0000-7000-8000-000000000001"})[0].version
+    7
+    """
+    request = current.get()
+    parent_id, root_id = options.get("parent_id"), options.get("root_id")
+    if request is not None:
+        if parent_id is None and options.get("add_to_parent", True):
+            parent_id = request.id
+        if root_id is None:
+            root_id = request.root_id or request.id
+    return (
+        None if parent_id is None else job_id(parent_id),
+        None if root_id is None else job_id(root_id),
+    )
+
+
+def zone_of(database: object, options: Mapping[str, Any]) -> tzinfo:
+    """Return the time zone in which an application means the times of a call that say none.
+
+    >>> zone_of(object(), {})
+    datetime.timezone.utc
+    """
+    if "eta" not in options and "expires" not in options:  # most calls
+        return UTC
+    zone: tzinfo | None = getattr(getattr(database, "conf", None), "zone", None)
+    return zone or UTC
+
+
+def _notes(options: Mapping[str, Any]) -> dict[str, Any]:
+    notes: dict[str, Any] = {}
+    if options.get("ignore_result") is not None:
+        notes["ignore_result"] = bool(options["ignore_result"])
+    if options.get("shadow") is not None:
+        notes["shadow"] = checked_name("shadow", options["shadow"])
+    return notes
+
+
+_warned: set[str] = set()
+
+
+def _say_without_meaning(options: Mapping[str, Any]) -> None:
+    serializer = options.get("serializer")
+    if serializer not in (None, "json"):
+        raise InvalidOption(
+            f"serializer={serializer!r}: arguments are JSON, and only that; pass what pickle would "
+            "have carried as plain values, or its key in a table"
+        )
+    for name in options.keys() & WITHOUT_MEANING.keys():
+        if options[name] is not None and name not in _warned:
+            _warned.add(name)
+            reason = WITHOUT_MEANING[name]
+            warnings.warn(f"{name}= has no meaning in pgqueue: {reason}", stacklevel=5)
+
+
+def _limits(options: Mapping[str, Any]) -> Limits:
     return checked_limits(options.get("time_limit"), options.get("soft_time_limit"))
 
 
@@ -156,16 +242,11 @@ def checked_seconds(name: str, value: object) -> float:
     raise InvalidOption(f"{name}={value!r}: give a number of seconds")
 
 
-def checked_moment(name: str, value: object) -> datetime:
-    """Return a point in time; refuse what is none, or has no time zone."""
+def checked_moment(name: str, value: object, zone: tzinfo = UTC) -> datetime:
+    """Return a point in time, in `zone` if it says none itself; refuse what is no such thing."""
     if not isinstance(value, datetime):
         raise InvalidOption(f"{name}={value!r}: give a datetime")
-    if value.utcoffset() is None:
-        raise InvalidOption(
-            f"{name}={value!r} has no time zone: give an aware datetime, such as "
-            "datetime.now(timezone.utc)"
-        )
-    return value
+    return value if value.utcoffset() is not None else value.replace(tzinfo=zone)
 
 
 def _refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place: str) -> None:

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.codec import decode
 from pgqueue.errors import (
+    ChordError,
     InvalidPayload,
+    InvalidWait,
     ResultTimeout,
     TaskFailed,
     TaskRevokedError,
     TimeLimitExceeded,
+    UsageError,
+    task_failed,
 )
 from pgqueue.identifiers import job_id
+from pgqueue.lineage import Lineage
 from pgqueue.query import Database
-from pgqueue.rows import JobRow, Outcome
+from pgqueue.request import current
+from pgqueue.rows import JobRow, NewJob, Outcome
 
 R = TypeVar("R")
 
 PENDING, STARTED, RETRY = "PENDING", "STARTED", "RETRY"
 SUCCESS, FAILURE, REVOKED = "SUCCESS", "FAILURE", "REVOKED"
+#: The task raised `Ignore`: stored as cancelled, with this for its error.
+IGNORED = "IGNORED"
 
 _FINISHED = {"succeeded": SUCCESS, "failed": FAILURE, "cancelled": REVOKED}
 
@@ -40,6 +52,27 @@ class ResultSource(Database, Protocol):
         """Return a future of how a job ends."""
         ...
 
+    def outcomes(self, jobs: Sequence[str]) -> list[Future[Outcome]]:
+        """Return a future of how each of these jobs ends."""
+        ...
+
+    @property
+    def always_eager(self) -> bool:
+        """Whether calls are made in place instead of being enqueued."""
+        ...
+
+    def apply(
+        self, task: Any, job: NewJob, *, retries: int = 0, throw: bool | None = None
+    ) -> AsyncResult[Any]:
+        """Make a call in place; `throw` None: as the application is set."""
+        ...
+
+    async def aapply(
+        self, task: Any, job: NewJob, *, retries: int = 0, throw: bool | None = None
+    ) -> AsyncResult[Any]:
+        """Make a call in place, on the running event loop."""
+        ...
+
 
 def celery_state(job: JobRow | None) -> str:
     """Return Celery's name for the state of a job; PENDING for one that nobody knows."""
@@ -47,10 +80,54 @@ def celery_state(job: JobRow | None) -> str:
         return PENDING
     if job.state == "queued":
         return RETRY if job.failures else PENDING
-    return _FINISHED.get(job.state, STARTED if job.state == "running" else PENDING)
+    if job.state == "running":
+        said = progress_of(job)
+        return STARTED if said is None else said[0]
+    if job.state == "cancelled" and job.error == IGNORED.lower():
+        return IGNORED
+    return _FINISHED.get(job.state, PENDING)
 
 
-class AsyncResult(Generic[R]):
+def progress_of(job: JobRow) -> tuple[str, Any] | None:
+    """Return the state and the meta that a running job gave itself, None if it said nothing."""
+    if job.state != "running" or job.result is None:
+        return None
+    note = _decoded(job.id, job.result)
+    # What an earlier run said is still there after a crash, under an earlier claim.
+    if not isinstance(note, dict) or note.get("claim") != job.claim:
+        return None
+    return str(note.get("state")), note.get("meta")
+
+
+_joins: ContextVar[bool] = ContextVar("pgqueue_joins", default=False)
+
+
+@contextmanager
+def allow_join_result() -> Iterator[None]:
+    """Let a task wait for results in the block, as `get(disable_sync_subtasks=False)` does.
+
+    A task that waits for another one takes a slot until that has run: with as many of them as the
+    workers have slots, all wait for ever.
+    """
+    token = _joins.set(True)
+    try:
+        yield
+    finally:
+        _joins.reset(token)
+
+
+def refuse_to_wait(id_: str) -> None:
+    """Raise `InvalidWait` in a task that has not said that it may wait."""
+    request = current.get()
+    if request is not None and not request.is_eager and not _joins.get():
+        raise InvalidWait(
+            f"{request.task}[{request.id}] waits for job {id_}: tasks that wait for others take "
+            "all slots in the end; use a chain or a chord, or, if there are slots enough for all, "
+            "get(disable_sync_subtasks=False) or allow_join_result()"
+        )
+
+
+class AsyncResult(Lineage, Generic[R]):
     """A job's handle; make one from an id with `app.AsyncResult(id)`.
 
     Every question is asked of the database anew. The async twins take the prefix `a`.
@@ -58,7 +135,12 @@ class AsyncResult(Generic[R]):
 
     def __init__(self, id: UUID | str, database: ResultSource) -> None:  # noqa: A002 (Celery's name)
         self.id = str(job_id(id))
-        self._database = database
+        self._database: ResultSource = database
+
+    @property
+    def task_id(self) -> str:
+        """The job's id, by Celery's other name."""
+        return self.id
 
     def __repr__(self) -> str:
         return f"<AsyncResult {self.id}>"
@@ -81,8 +163,16 @@ class AsyncResult(Generic[R]):
 
     @property
     def state(self) -> str:
-        """PENDING, STARTED, RETRY, SUCCESS, FAILURE or REVOKED; PENDING also for an unknown id."""
+        """PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED, IGNORED, or what the task says.
+
+        PENDING also for an unknown id, see `exists`.
+        """
         return celery_state(self.job())
+
+    @property
+    def status(self) -> str:
+        """The state, by Celery's other name."""
+        return self.state
 
     async def astate(self) -> str:
         """Return the state, from a coroutine."""
@@ -90,11 +180,11 @@ class AsyncResult(Generic[R]):
 
     def ready(self) -> bool:
         """Return whether the job has finished, one way or another."""
-        return self.state in _FINISHED.values()
+        return _is_finished(self.job())
 
     async def aready(self) -> bool:
         """Return whether the job has finished, from a coroutine."""
-        return await self.astate() in _FINISHED.values()
+        return _is_finished(await self.ajob())
 
     def successful(self) -> bool:
         """Return whether the job succeeded."""
@@ -114,12 +204,24 @@ class AsyncResult(Generic[R]):
 
     @property
     def result(self) -> R | Exception | None:
-        """The return value, or the error as an exception; None while there is neither."""
+        """The return value, or the error as an exception; None while there is neither.
+
+        While the task says itself how far it is (`self.update_state`), what it says.
+        """
         return cast(R | Exception | None, _result(self.job()))
+
+    @property
+    def info(self) -> Any:
+        """The result, by the name that Celery has for it while it is the task's progress."""
+        return self.result
 
     async def aresult(self) -> R | Exception | None:
         """Return the result, from a coroutine."""
         return cast(R | Exception | None, _result(await self.ajob()))
+
+    async def ainfo(self) -> Any:
+        """Return the result or the task's progress, from a coroutine."""
+        return await self.aresult()
 
     @property
     def traceback(self) -> str | None:
@@ -132,44 +234,166 @@ class AsyncResult(Generic[R]):
         job = await self.ajob()
         return job.traceback if job else None
 
+    def exists(self) -> bool:
+        """Return whether the database has a row of the job: it was enqueued, and is still kept."""
+        return self.job() is not None
+
+    async def aexists(self) -> bool:
+        """Return whether the database has a row of the job, from a coroutine."""
+        return await self.ajob() is not None
+
+    # ── about it; None for an unknown id ─────────────────────────────────────────────────────
+
+    @property
+    def name(self) -> str | None:
+        """The name of the task."""
+        job = self.job()
+        return job.task if job else None
+
+    @property
+    def args(self) -> list[Any] | None:
+        """The arguments that the job was enqueued with."""
+        job = self.job()
+        return decode(job.args) if job else None
+
+    @property
+    def kwargs(self) -> dict[str, Any] | None:
+        """The arguments by name."""
+        job = self.job()
+        return decode(job.kwargs) if job else None
+
+    @property
+    def queue(self) -> str | None:
+        """The queue that it waits in, or waited."""
+        job = self.job()
+        return job.queue if job else None
+
+    @property
+    def retries(self) -> int | None:
+        """How many attempts came before the newest one."""
+        job = self.job()
+        return max(0, job.attempt - 1) if job else None
+
+    @property
+    def date_done(self) -> datetime | None:
+        """When it finished."""
+        job = self.job()
+        return job.finished_at if job else None
+
+    @property
+    def worker(self) -> str | None:
+        """The worker of the newest attempt: its name while it lives, its number afterwards."""
+        job = self.job()
+        if job is None or job.worker_id is None:
+            return None
+        living = {worker.id: worker.name for worker in self._database.run(operations.workers())}
+        return living.get(job.worker_id, str(job.worker_id))
+
     # ── when it is there ─────────────────────────────────────────────────────────────────────
 
-    def get(self, timeout: float | None = None) -> R:
+    def get(
+        self,
+        timeout: float | None = None,
+        propagate: bool = True,
+        interval: float | None = None,
+        no_ack: bool = True,
+        follow_parents: bool = True,
+        callback: Callable[[str, R], object] | None = None,
+        on_message: Any = None,
+        on_interval: Any = None,
+        disable_sync_subtasks: bool = True,
+    ) -> R:
         """Wait for the job to finish and return its result.
 
-        `timeout` is in seconds, None waits for ever. Raises `TaskFailed` or `TaskRevokedError`
-        for what became of the job, `InvalidPayload` for a result that was written with SQL and that
-        Python cannot read, and `ResultTimeout` if it has not finished in time. Waits on a
-        notification; a job whose row is gone, or never was, is waited for like any other.
+        `timeout` is in seconds, None waits for ever. Raises `TaskFailed` (which is also what the
+        task raised, where that is built into Python) or `TaskRevokedError` for what became of the
+        job, `InvalidPayload` for a result that was written with SQL and that Python cannot read,
+        and `ResultTimeout` if it has not finished in time. With `propagate=False` the error is
+        returned instead. `callback` is called with the id and the value. A task that has raised
+        `Ignore` has no result: None.
+
+        Waits on a notification, so that `interval`, `no_ack`, `on_message` and `on_interval` are
+        taken and not needed; a failed parent fails its children, so neither is `follow_parents`. A
+        job whose row is gone, or never was, is waited for like any other. In a task, raises
+        `InvalidWait` unless `disable_sync_subtasks=False` or in `allow_join_result()`.
         """
+        del interval, no_ack, follow_parents, on_message, on_interval
+        if disable_sync_subtasks:
+            refuse_to_wait(self.id)
         future = self._database.outcome(self.id)
         try:
-            return cast(R, _value(future.result(timeout)))
+            outcome = future.result(timeout)
         except FutureTimeout:
             future.cancel()
             raise _late(self.id, timeout, self.job()) from None
+        return cast(R, _got(outcome, propagate, callback))
 
-    async def aget(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 (Celery's parameter)
+    #: `get` by Celery's other name.
+    wait = get
+
+    async def aget(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 (Celery's parameter)
+        propagate: bool = True,
+        callback: Callable[[str, R], object] | None = None,
+        disable_sync_subtasks: bool = True,
+    ) -> R:
         """Wait like `get`, from a coroutine."""
+        if disable_sync_subtasks:
+            refuse_to_wait(self.id)
         future = asyncio.wrap_future(self._database.outcome(self.id))
         try:
-            return cast(R, _value(await asyncio.wait_for(future, timeout)))
+            outcome = await asyncio.wait_for(future, timeout)
         except TimeoutError:
             raise _late(self.id, timeout, await self.ajob()) from None
+        return cast(R, _got(outcome, propagate, callback))
+
+    def maybe_throw(
+        self,
+        propagate: bool = True,
+        callback: Callable[[str, R], object] | None = None,
+    ) -> Any:
+        """Raise the job's error if it has one, without waiting; return the result so far."""
+        job = self.job()
+        if job is None or job.state not in _FINISHED:
+            return _result(job)
+        return _got(_outcome(job), propagate, callback)
+
+    #: `maybe_throw` by Celery's other names.
+    throw = maybe_reraise = maybe_throw
 
     # ── acts ─────────────────────────────────────────────────────────────────────────────────
 
-    def revoke(self) -> bool:
+    def revoke(
+        self,
+        connection: Any = None,
+        terminate: bool = False,
+        signal: str | None = None,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> bool:
         """Cancel the job; True if it will not run (again).
 
         A waiting job is cancelled at once. A running one is left to end its attempt, and is not
-        tried again after it.
+        tried again after it; with `terminate` its process is ended by the worker, see
+        `app.control.revoke`. `wait` waits up to `timeout` seconds until the job has ended.
+        `connection`: as in `Task.using`.
         """
-        return _revoked(self._database.run(operations.cancel([self.id])))
+        if terminate:
+            _control(self._database).revoke(self.id, terminate=True, signal=signal or "SIGTERM")
+            revoked = True
+        else:
+            revoked = _revoked(self._database.run(operations.cancel([self.id]), connection))
+        if wait and revoked:
+            try:
+                self._database.outcome(self.id).result(timeout)
+            except FutureTimeout:
+                raise _late(self.id, timeout, self.job()) from None
+        return revoked
 
-    async def arevoke(self) -> bool:
+    async def arevoke(self, connection: Any = None) -> bool:
         """Cancel the job, from a coroutine."""
-        return _revoked(await self._database.arun(operations.cancel([self.id])))
+        return _revoked(await self._database.arun(operations.cancel([self.id]), connection))
 
     def forget(self) -> bool:
         """Remove the finished job's row, result included; False if there is none."""
@@ -194,13 +418,40 @@ def _late(id_: str, timeout: float | None, job: JobRow | None) -> ResultTimeout:
     return ResultTimeout(f"{late}; it may still: see 'pgq jobs show {id_}'")
 
 
+def _control(database: object) -> Any:
+    control = getattr(database, "control", None)
+    if control is None:
+        raise UsageError("terminate=True needs the control of an application: app.AsyncResult(id)")
+    return control
+
+
+def _is_finished(job: JobRow | None) -> bool:
+    return job is not None and job.state in _FINISHED
+
+
+def _outcome(job: JobRow) -> Outcome:
+    return Outcome(job.id, job.state, job.result, job.error, job.traceback)
+
+
 def _result(job: JobRow | None) -> Any:
     if job is None or job.state not in _FINISHED:
-        return None
+        said = progress_of(job) if job else None
+        return said[1] if said else None
+    return _got(_outcome(job), propagate=False)
+
+
+def _got(
+    outcome: Outcome, propagate: bool, callback: Callable[[str, Any], object] | None = None
+) -> Any:
     try:
-        return _value(Outcome(job.id, job.state, job.result, job.error, job.traceback))
+        value = _value(outcome)
     except (TaskFailed, TaskRevokedError) as error:
-        return error
+        if propagate:
+            raise
+        value = error
+    if callback is not None:
+        callback(outcome.id, value)
+    return value
 
 
 def _decoded(id_: str, result: str) -> Any:
@@ -210,12 +461,26 @@ def _decoded(id_: str, result: str) -> Any:
         raise InvalidPayload(f"the result of job {id_}: {error}") from None
 
 
+def value_of(outcome: Outcome, *, propagate: bool = True) -> Any:
+    """Return a job's result; raise what became of it, or return that if not `propagate`."""
+    try:
+        return _value(outcome)
+    except (TaskFailed, TaskRevokedError) as error:
+        if propagate:
+            raise
+        return error
+
+
 def _value(outcome: Outcome) -> Any:
     if outcome.state == "succeeded":
         return None if outcome.result is None else _decoded(outcome.id, outcome.result)
     if outcome.state == "cancelled":
+        if outcome.error == IGNORED.lower():
+            return None
         raise TaskRevokedError(f"job {outcome.id}: {outcome.error or 'cancelled'}")
     kind, _, message = (outcome.error or "").partition(": ")
+    if kind == ChordError.__name__:
+        raise ChordError(message)
     if kind == TimeLimitExceeded.__name__:
         raise TimeLimitExceeded(message)
-    raise TaskFailed(kind, message, outcome.traceback)
+    raise task_failed(kind, message, outcome.traceback)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pgqueue.errors import ConfigurationError
 
 Exceptions = tuple[type[BaseException], ...]
+
+#: What `retry_kwargs` may say; the rest of what Celery takes there has options of its own here.
+_RETRY_KWARGS = ("max_retries", "countdown")
 
 MAX_RETRIES = 32_766  # attempts are a smallint
 MAX_DELAY = 1000 * 366 * 86400.0  # a thousand years, in seconds: Python's datetime ends soon after
@@ -19,7 +24,8 @@ class RetryPolicy:
 
     `max_retries` None means for ever. `default_retry_delay` and `retry_backoff_max` are seconds.
     `retry_backoff` True starts at 1 second, a number at so many, and doubles with every retry;
-    `retry_jitter` draws the actual delay between 0 and that.
+    `retry_jitter` draws the actual delay between 0 and that. `retry_kwargs` are `max_retries` and
+    `countdown` for automatic retries alone.
     """
 
     max_retries: int | None = 3
@@ -29,6 +35,7 @@ class RetryPolicy:
     retry_backoff: bool | float = False
     retry_backoff_max: float = 600.0
     retry_jitter: bool = True
+    retry_kwargs: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not is_retry_limit(self.max_retries):
@@ -43,6 +50,7 @@ class RetryPolicy:
             classes = getattr(self, name)
             if not isinstance(classes, tuple) or not all(map(_is_exception, classes)):
                 raise ConfigurationError(f"{name}={classes!r}: give a tuple of exception classes")
+        _check_retry_kwargs(self.retry_kwargs)
 
 
 def is_retry_limit(value: object) -> bool:
@@ -57,6 +65,21 @@ def may_retry(max_retries: int | None, retries: int) -> bool:
     (True, False, True)
     """
     return max_retries is None or retries < max_retries
+
+
+def most_retries(policy: RetryPolicy, max_retries: int | None) -> int | None:
+    """Return how many retries the policy makes by itself, of a job that has this `max_retries`.
+
+    `retry_kwargs` say it, unless the call said something else than the task.
+
+    >>> policy = RetryPolicy(retry_kwargs={"max_retries": 5})
+    >>> most_retries(policy, 3), most_retries(policy, 1)
+    (5, 1)
+    """
+    if not policy.retry_kwargs or max_retries != policy.max_retries:
+        return max_retries
+    limit: int | None = policy.retry_kwargs.get("max_retries", max_retries)
+    return limit
 
 
 def retries_itself(policy: RetryPolicy, error: BaseException) -> bool:
@@ -74,10 +97,25 @@ def automatic_delay(policy: RetryPolicy, retries: int) -> float:
     16.0
     """
     if not policy.retry_backoff:
-        return policy.default_retry_delay
+        delay = (policy.retry_kwargs or {}).get("countdown")
+        return policy.default_retry_delay if delay is None else float(delay)
     doublings = min(retries, 63)  # past that the maximum rules anyway, and floats stay finite
     ceiling = min(policy.retry_backoff_max, float(policy.retry_backoff) * 2.0**doublings)
     return random.uniform(0.0, ceiling) if policy.retry_jitter else ceiling  # noqa: S311 (not a secret)
+
+
+def _check_retry_kwargs(given: Any) -> None:
+    if given is None:
+        return
+    for name, value in given.items() if isinstance(given, Mapping) else [("", None)]:
+        if name == "max_retries" and is_retry_limit(value):
+            continue
+        if name == "countdown" and isinstance(value, (int, float)) and 0 <= value <= MAX_DELAY:
+            continue
+        raise ConfigurationError(
+            f"retry_kwargs={given!r}: give a dict of {' and '.join(_RETRY_KWARGS)}, as they are "
+            "given to self.retry()"
+        )
 
 
 def _is_exception(kind: object) -> bool:

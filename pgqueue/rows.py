@@ -32,6 +32,28 @@ class NewJob(NamedTuple):
     notify: bool = True
     #: Whether the id is the caller's own choice, and may have been used before.
     chosen: bool = False
+    #: The job in which, or after which, it comes to be; and the first of its family.
+    parent_id: UUID | None = None
+    root_id: UUID | None = None
+    #: How many jobs must succeed before it may run, and whether edges begin at it. For
+    #: `enqueue_canvas` only, which brings the edges.
+    open_parents: int | None = None
+    linked: bool | None = None
+
+
+class Edge(NamedTuple):
+    """What the end of one job means to another; see sql/migrations/0005_canvas.sql.
+
+    `kind`: 'call', 'become' or 'error'. `place`: where the parent's result goes: None: nowhere, -1:
+    before the child's args, from 0 on: into the list that goes there. `job`: of an error edge, the
+    JSON text of the job to make, whose id is `child_id`.
+    """
+
+    parent_id: UUID
+    child_id: UUID
+    kind: str
+    place: int | None = None
+    job: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,10 @@ class ClaimedJob(NamedTuple):
     args: str
     kwargs: str
     headers: str | None
+    parent_id: str | None = None
+    root_id: str | None = None
+    #: Whether edges may begin at it; None: none do.
+    linked: bool | None = None
 
 
 class Finished(NamedTuple):
@@ -83,6 +109,11 @@ class Retried(NamedTuple):
     countdown: float
     error: str
     traceback: str | None = None
+    #: Of the attempts that follow, None for what stays: JSON texts, and where the job waits.
+    args: str | None = None
+    kwargs: str | None = None
+    queue: str | None = None
+    priority: str | None = None
 
 
 class Released(NamedTuple):
@@ -103,6 +134,16 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfollowed:
+    """What was found in a slice of the edges: how many, jobs whose end nobody followed, its end."""
+
+    ended: list[str]
+    edges: int
+    parent_id: UUID
+    child_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """What a worker finds out about the others, and how many live, itself included."""
 
@@ -111,6 +152,54 @@ class Watch:
     #: The names of those that have just let go of their lifeline.
     fallen: list[str]
     living: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a worker learns with a heartbeat: whether it was told something, and a sum of settings.
+
+    The sum changes whenever what was said of tasks does: see `TaskSettings`.
+    """
+
+    told: bool
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a worker was told; `arguments` is JSON."""
+
+    id: int
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """What was said of a task while everything runs; `limited`: also how long its runs may take."""
+
+    task: str
+    rate_limit: str | None
+    limited: bool
+    time_limit: float | None
+    soft_time_limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldJob:
+    """A job that a worker has, or could have once its time comes; the payload is JSON."""
+
+    id: str
+    worker_id: int | None
+    claim: int
+    task: str
+    queue: str
+    priority: int
+    attempt: int
+    run_at: datetime
+    started_at: datetime | None
+    args: str
+    kwargs: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +229,8 @@ class JobRow:
     error: str | None
     traceback: str | None
     failures: int
+    parent_id: str | None = None
+    root_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import os
 import selectors
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -66,10 +67,15 @@ class ResultWaiter:
 
     def outcome(self, job: str) -> Future[Outcome]:
         """Return a future of how a job ends."""
-        future: Future[Outcome] = Future()
+        return self.outcomes([job])[0]
+
+    def outcomes(self, jobs: Sequence[str]) -> list[Future[Outcome]]:
+        """Return a future of how each of these jobs ends."""
+        futures: list[Future[Outcome]] = [Future() for _ in jobs]
         with self._lock:
-            self._futures.setdefault(job, []).append(future)
-            self._fresh.add(job)
+            for job, future in zip(jobs, futures, strict=True):
+                self._futures.setdefault(job, []).append(future)
+            self._fresh.update(jobs)
             if self._thread is None:
                 self._bell = os.pipe()
                 self._thread = threading.Thread(
@@ -77,7 +83,7 @@ class ResultWaiter:
                 )
                 self._thread.start()
             self._ring()
-        return future
+        return futures
 
     def close(self) -> None:
         """Cancel every wait and end the thread."""

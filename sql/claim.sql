@@ -13,7 +13,8 @@
 -- this statement's snapshot does not show, they are most likely taken. To lock one is to find that
 -- out, and to keep the lock to the end, where whoever finishes the job has to wait. A job that bears
 -- a mark and is free, because the transaction that locked it came to nothing, waits for a sweep,
--- which passes over nothing.
+-- which passes over nothing. The mark of the transaction that wrote the row itself (xmin) says nothing
+-- of the kind: follow() locks who waits before it queues them.
 --
 -- A worker whose lease is over gets nothing. Its row is locked against a rescue meanwhile, so that
 -- none can declare the worker dead, look for its jobs, and miss those that are being claimed here.
@@ -36,7 +37,7 @@ with lanes as materialized (
           and j.run_at <= (select pgqueue.now())
           and j.state = 'queued'
           and j.task = any (%(tasks)s::text[])
-          and (not %(untouched)s::boolean or j.xmax = 0)
+          and (not %(untouched)s::boolean or j.xmax = 0 or j.xmax = j.xmin)
         order by j.run_at, j.id
         limit %(limit)s::integer
         for update skip locked
@@ -57,12 +58,13 @@ with lanes as materialized (
         started_at = pgqueue.now()
     where j.ctid = any (array(select place from due)) and exists (select from claimant)
     returning j.id, j.claim, j.attempt, j.max_attempts, j.queue, j.priority, j.run_at,
-        j.expires_at, j.started_at, j.task, j.args, j.kwargs, j.headers
+        j.expires_at, j.started_at, j.task, j.args, j.kwargs, j.headers,
+        j.parent_id, j.root_id, j.linked
 )
 select
     c.id::text, c.claim, c.attempt, c.max_attempts,
     (extract(epoch from c.expires_at) - extract(epoch from c.started_at))::float8 as expires_in,
     c.queue, c.priority, c.run_at::text,
-    c.task, c.args::text, c.kwargs::text, c.headers::text
+    c.task, c.args::text, c.kwargs::text, c.headers::text, c.parent_id::text, c.root_id::text, c.linked
 from claimed c
 order by array_position(%(queues)s::text[], c.queue), c.priority desc, c.run_at, c.id

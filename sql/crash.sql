@@ -33,16 +33,21 @@ with dead as materialized (
     insert into pgqueue.jobs
         (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id, run_at,
          created_at, started_at, finished_at, expires_at, cancel_requested_at, args, kwargs, headers,
-         error, past_errors)
+         error, past_errors, parent_id, root_id, open_parents, linked)
     select
         g.id, 'failed', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.all_crashes,
         g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, pgqueue.now(), g.expires_at,
-        g.cancel_requested_at, g.args, g.kwargs, g.headers, %(error)s::text, g.past_errors
+        g.cancel_requested_at, g.args, g.kwargs, g.headers, %(error)s::text, g.past_errors,
+        g.parent_id, g.root_id, g.open_parents, g.linked
     from gone g
-    returning id, state
+    returning id, state, finished_at, linked
 ), woken as (
     select pgqueue.wake('', 'pgqueue.results') where exists (select from finished)
+), followed as (
+    select pgqueue.follow(l.ids, l.since)
+    from (select array_agg(f.id) as ids, min(f.finished_at) as since from finished f where f.linked) l
+    where l.ids is not null
 )
 select a.id::text, a.state::text from again a cross join (select count(*) from called) c
 union all
-select f.id::text, f.state::text from finished f left join woken on true
+select f.id::text, f.state::text from finished f left join woken on true left join followed on true

@@ -4,13 +4,15 @@
 -- Races with nobody: the row is invisible until the caller commits. Sleeping workers are woken
 -- by that commit, if the job is due before they would look by themselves.
 insert into pgqueue.jobs_live
-    (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
+    (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers,
+     parent_id, root_id)
 select
     %(id)s::uuid, %(queue)s::text, %(task)s::text, %(priority)s::smallint, %(max_attempts)s::integer,
     greatest(coalesce(%(eta)s::timestamptz, t.now + make_interval(secs => %(countdown)s::float8)), t.now),
     t.now,
     coalesce(%(expires)s::timestamptz, t.now + make_interval(secs => %(expires_in)s::float8)),
-    %(args)s::jsonb, %(kwargs)s::jsonb, %(headers)s::jsonb
+    %(args)s::jsonb, %(kwargs)s::jsonb, %(headers)s::jsonb,
+    %(parent_id)s::uuid, %(root_id)s::uuid
 from (select pgqueue.now() as now) t
 returning
     case when %(notify)s::boolean and run_at < created_at + interval '2 s'

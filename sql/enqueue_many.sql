@@ -10,16 +10,18 @@ with job as materialized (
                 %(max_attempts)s::integer[], %(etas)s::timestamptz[], %(countdowns)s::float8[],
                 %(expires)s::timestamptz[], %(expires_in)s::float8[], %(args)s::jsonb[],
                 %(kwargs)s::jsonb[], %(headers)s::jsonb[], %(notify)s::boolean[],
-                %(chosen)s::boolean[])
+                %(chosen)s::boolean[], %(parent_ids)s::uuid[], %(root_ids)s::uuid[])
         as j (id, queue, task, priority, max_attempts, eta, countdown, expires, expires_in, args,
-              kwargs, headers, notify, chosen),
+              kwargs, headers, notify, chosen, parent_id, root_id),
         (select pgqueue.now() as now) t
 ), enqueued as (
     insert into pgqueue.jobs_live
-        (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
+        (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers,
+         parent_id, root_id)
     select
         j.id, j.queue, j.task, j.priority, j.max_attempts, j.run_at, j.now,
-        coalesce(j.expires, j.now + make_interval(secs => j.expires_in)), j.args, j.kwargs, j.headers
+        coalesce(j.expires, j.now + make_interval(secs => j.expires_in)), j.args, j.kwargs, j.headers,
+        j.parent_id, j.root_id
     from job j
     where not (j.chosen and pgqueue.is_finished(j.id))
     on conflict (id) do nothing

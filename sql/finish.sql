@@ -5,7 +5,8 @@
 --
 -- Delete and insert, because an update that moves a row between partitions makes a concurrent
 -- "skip locked" fail. Rows are locked in the order given, so callers give them in order of id.
--- The look at the gate wakes those who wait for results.
+-- The look at the gate wakes those who wait for results. The edges of linked jobs are followed last;
+-- nobody else looks at them.
 with outcome as materialized (
     select *
     from unnest(%(ids)s::uuid[], %(claims)s::integer[], %(states)s::pgqueue.job_state[],
@@ -21,15 +22,19 @@ with outcome as materialized (
     insert into pgqueue.jobs
         (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id, run_at,
          created_at, started_at, finished_at, expires_at, cancel_requested_at, args, kwargs, headers,
-         result, error, traceback, past_errors)
+         result, error, traceback, past_errors, parent_id, root_id, open_parents, linked)
     select
         g.id, g.outcome, g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes, g.claim,
         g.worker_id, g.run_at, g.created_at, g.started_at, t.now, g.expires_at,
         g.cancel_requested_at, g.args, g.kwargs, g.headers, g.outcome_result, g.outcome_error,
-        g.outcome_traceback, g.past_errors
+        g.outcome_traceback, g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
     from gone g, (select pgqueue.now() as now) t
-    returning id
+    returning id, finished_at, linked
 ), woken as (
     select pgqueue.wake('', 'pgqueue.results') where exists (select from finished)
+), followed as (
+    select pgqueue.follow(l.ids, l.since)
+    from (select array_agg(f.id) as ids, min(f.finished_at) as since from finished f where f.linked) l
+    where l.ids is not null
 )
-select f.id::text from finished f left join woken on true
+select f.id::text from finished f left join woken on true left join followed on true

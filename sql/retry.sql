@@ -1,16 +1,28 @@
 -- running -> queued again, from countdown seconds on, for a batch of attempts that failed.
--- The error is added to those of earlier attempts. Fenced by the claim number, like finish.sql.
+-- The error is added to those of earlier attempts, and what the run said of its progress goes.
+-- Fenced by the claim number, like finish.sql.
+--
+-- A job may be given other arguments, or another queue or priority; these arrays are empty if no job
+-- of the batch is, and null for those that stay as they are. Whoever sleeps for want of jobs in that
+-- other queue is woken, as by an enqueue.
 with failure as materialized (
     select *
     from unnest(%(ids)s::uuid[], %(claims)s::integer[], %(countdowns)s::float8[],
-                %(errors)s::text[], %(tracebacks)s::text[])
-        as f (id, claim, countdown, error, traceback)
+                %(errors)s::text[], %(tracebacks)s::text[], %(args)s::jsonb[], %(kwargs)s::jsonb[],
+                %(queues)s::text[], %(priorities)s::smallint[])
+        as f (id, claim, countdown, error, traceback, args, kwargs, queue, priority)
 )
 update pgqueue.jobs_live j
 set state = 'queued',
     run_at = t.now + make_interval(secs => f.countdown),
+    args = coalesce(f.args, j.args),
+    kwargs = coalesce(f.kwargs, j.kwargs),
+    queue = coalesce(f.queue, j.queue),
+    priority = coalesce(f.priority, j.priority),
+    result = null,
     past_errors = pgqueue.add_error(j.past_errors, j.attempt, j.claim, j.worker_id, j.started_at,
                                     t.now, f.error, f.traceback)
 from failure f, (select pgqueue.now() as now) t
 where j.id = f.id and j.claim = f.claim and j.state = 'running'
-returning j.id::text
+returning j.id::text,
+    case when f.queue is not null and f.countdown < 2 then pgqueue.wake(f.queue, 'pgqueue.jobs') end

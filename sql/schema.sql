@@ -40,7 +40,11 @@ CREATE TABLE pgqueue.jobs (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 )
 PARTITION BY LIST (state);
 
@@ -71,8 +75,23 @@ CREATE FUNCTION pgqueue.cancel(ids uuid[]) RETURNS TABLE(id uuid, state pgqueue.
     AS $$
 #variable_conflict use_column
 declare
-    ended  bigint;
+    ended   bigint;
+    family  boolean;
+    tied    uuid[];
+    since   timestamptz;
+    running bigint;
 begin
+    select bool_or(f.linked) into family
+    from (
+        select j.linked
+        from pgqueue.jobs_live j
+        where j.id = any (ids) and j.state <> 'waiting'
+        order by j.id
+        for update
+    ) f;
+    if family or exists (select from pgqueue.jobs_live j where j.id = any (ids) and j.state = 'waiting') then
+        perform pgqueue.lock_waiting(ids);
+    end if;
     with found as materialized (
         select j.id, j.state
         from pgqueue.jobs_live j
@@ -84,6 +103,7 @@ begin
         set cancel_requested_at = coalesce(j.cancel_requested_at, pgqueue.now())
         from found f
         where j.id = f.id and f.state = 'running'
+        returning j.id
     ), gone as (
         delete from pgqueue.jobs_live j
         using found f
@@ -93,18 +113,29 @@ begin
         insert into pgqueue.jobs
             (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id,
              run_at, created_at, started_at, finished_at, expires_at, cancel_requested_at, args,
-             kwargs, headers, error, past_errors)
+             kwargs, headers, error, past_errors, parent_id, root_id, open_parents, linked)
         select
             g.id, 'cancelled', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes,
             g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, t.now, g.expires_at,
             coalesce(g.cancel_requested_at, t.now), g.args, g.kwargs, g.headers, 'cancelled',
-            g.past_errors
+            g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
         from gone g, (select pgqueue.now() as now) t
-        returning id
+        returning id, finished_at, linked or open_parents > 0 as tied
     )
-    select count(*) into ended from cancelled;
+    select
+        (select count(*) from cancelled),
+        (select array_agg(c.id) filter (where c.tied) from cancelled c),
+        (select min(c.finished_at) from cancelled c),
+        (select count(*) from marked)
+    into ended, tied, since, running;
+    if running > 0 then
+        perform pgqueue.interrupt(ids, null);
+    end if;
     if ended > 0 then
         perform pgqueue.wake('', 'pgqueue.results');
+    end if;
+    if tied is not null then
+        perform pgqueue.follow(tied, since);
     end if;
     return query
     select j.id, j.state from pgqueue.jobs j where j.id = any (ids);
@@ -248,6 +279,272 @@ begin
     return new_id;
 end $$;
 
+CREATE FUNCTION pgqueue.follow(ended uuid[], since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_indexscan TO 'off'
+    SET enable_bitmapscan TO 'on'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+declare
+    moment    timestamptz := pgqueue.now();
+    soon      timestamptz := moment + interval '2 s';
+    ids       uuid[] := ended;   -- those of this round
+    parents   uuid[];            -- those among them that have ended, and at which edges begin
+    states    text[];
+    results   jsonb[];
+    errors    text[];
+    ready     uuid[];
+    broken    uuid[];
+    become    uuid[];
+    called    integer;
+    called_in text[];
+    queues    text[] := '{}';
+    gone      uuid[] := ended;
+    followed  uuid[] := '{}';
+    failed    uuid[] := '{}';
+    touched   integer := 0;
+begin
+    loop
+        select array_agg(o.id), array_agg(o.state), array_agg(o.result), array_agg(o.error)
+        into parents, states, results, errors
+        from (
+            select
+                x.id,
+                coalesce(p.state::text, 'failed') as state,
+                p.result,
+                case when p.state is null then 'LookupError: job ' || x.id || ' is gone without a trace'
+                     else p.error end as error
+            from unnest(ids) as x (id)
+            left join lateral (
+                select h.state, h.result, h.error
+                from pgqueue.jobs h
+                where h.id = x.id and h.state in ('succeeded', 'failed', 'cancelled')
+                  and h.finished_at >= since
+                limit 1
+            ) p on true
+            where exists (select from pgqueue.edges e where e.parent_id = x.id)
+              and (p.state is not null or since = '-infinity'
+                   and not exists (select from pgqueue.jobs_live l where l.id = x.id))
+        ) o;
+        exit when parents is null;
+        followed := followed || parents;
+
+        perform j.id
+        from pgqueue.jobs_live j
+        where j.state = 'waiting' and j.id = any (array(
+            with recursive reach (id, broken, ends) as (
+                select c.id, c.broken, c.broken or c.becomes and c.parents >= coalesce(
+                    (select l.open_parents from pgqueue.jobs_live l where l.id = c.id), 0)
+                from (
+                    select
+                        e.child_id as id, bool_or(p.state <> 'succeeded') as broken,
+                        bool_or(e.kind = 'become') as becomes, count(*) as parents
+                    from unnest(parents, states) as p (id, state)
+                    join pgqueue.edges e on e.parent_id = p.id
+                    where e.kind <> 'error'
+                    group by e.child_id
+                ) c
+                union
+                select e.child_id, r.broken, r.broken or e.kind = 'become'
+                from reach r
+                join pgqueue.edges e on e.parent_id = r.id
+                where r.ends and e.kind <> 'error'
+            )
+            select r.id from reach r))
+        order by j.id
+        for update;
+
+        with done as (
+            update pgqueue.edges e
+            set done = true,
+                result = case when e.place is not null then coalesce(p.result, 'null') end
+            from unnest(parents, states, results) as p (id, state, result), pgqueue.jobs_live c
+            where e.parent_id = p.id and p.state = 'succeeded' and e.kind <> 'error' and not e.done
+              and c.id = e.child_id and c.state = 'waiting'
+            returning e.child_id
+        )
+        update pgqueue.jobs_live j
+        set open_parents = j.open_parents - d.parents
+        from (select d.child_id, count(*)::integer as parents from done d group by d.child_id) d
+        where j.id = d.child_id and j.state = 'waiting';
+
+        broken := null;
+        if 'failed' = any (states) or 'cancelled' = any (states) then
+            failed := failed || array(
+                select p.id from unnest(parents, states) as p (id, state) where p.state = 'failed');
+            with causes as materialized (
+                select distinct on (e.child_id)
+                    e.child_id, p.state, p.id as cause, p.error,
+                    e.place >= 0 or exists (
+                        select from pgqueue.edges s
+                        where s.child_id = e.child_id and s.parent_id <> e.parent_id
+                          and s.kind <> 'error') as among_others
+                from unnest(parents, states, errors) as p (id, state, error)
+                join pgqueue.edges e on e.parent_id = p.id
+                where p.state <> 'succeeded' and e.kind <> 'error'
+                order by e.child_id, p.state = 'failed' desc, e.place, p.id
+            ), gone as (
+                delete from pgqueue.jobs_live j
+                using causes c
+                where j.id = c.child_id and j.state = 'waiting'
+                returning j.*, c.state as outcome, case
+                    when not coalesce(c.among_others, false) then c.error
+                    when c.state = 'failed' then 'ChordError: Dependency ' || c.cause || ' raised ' || c.error
+                    else 'Dependency ' || c.cause || ': ' || c.error end as cause
+            ), fallen as (
+                insert into pgqueue.jobs
+                    (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id,
+                     run_at, created_at, started_at, finished_at, expires_at, cancel_requested_at, args,
+                     kwargs, headers, error, past_errors, parent_id, root_id, open_parents, linked)
+                select
+                    g.id, g.outcome::pgqueue.job_state, g.queue, g.task, g.priority, g.attempt,
+                    g.max_attempts, g.crashes, g.claim, g.worker_id, g.run_at, g.created_at,
+                    g.started_at, moment, g.expires_at, g.cancel_requested_at, g.args, g.kwargs,
+                    g.headers, g.cause, g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
+                from gone g
+                returning id
+            )
+            select array_agg(f.id) into broken from fallen f;
+        end if;
+
+        become := null;
+        ready := array(
+            select distinct j.id
+            from unnest(parents) as p (id)
+            join pgqueue.edges e on e.parent_id = p.id
+            join pgqueue.jobs_live j on j.id = e.child_id
+            where e.kind <> 'error' and j.state = 'waiting' and j.open_parents <= 0);
+        if cardinality(ready) > 0 then
+            with given as materialized (
+                delete from pgqueue.edges e
+                where e.child_id = any (ready) and e.kind <> 'error'
+                returning e.*
+            ), gathered as materialized (
+                select
+                    g.child_id, bool_or(g.kind = 'become') as becomes,
+                    jsonb_agg(g.result) filter (where g.place < 0) as one,
+                    jsonb_agg(g.result order by g.place) filter (where g.place >= 0) as list
+                from given g
+                group by g.child_id
+            ), queued as (
+                update pgqueue.jobs_live j
+                set state = 'queued',
+                    open_parents = 0,
+                    args = coalesce(g.one, '[]')
+                        || case when g.list is null then '[]' else jsonb_build_array(g.list) end || j.args,
+                    run_at = greatest(moment, coalesce(
+                        (j.headers #>> '{pgqueue,after,eta}')::timestamptz,
+                        moment + make_interval(secs => (j.headers #>> '{pgqueue,after,countdown}')::float8))),
+                    expires_at = coalesce(
+                        moment + make_interval(secs => (j.headers #>> '{pgqueue,after,expires_in}')::float8),
+                        j.expires_at)
+                from gathered g
+                where j.id = g.child_id and not g.becomes
+                returning j.queue, j.run_at
+            ), gone as (
+                delete from pgqueue.jobs_live j
+                using gathered g
+                where j.id = g.child_id and g.becomes
+                returning j.*, nullif(coalesce(g.one -> 0, g.list), 'null') as value
+            ), became as (
+                insert into pgqueue.jobs
+                    (id, state, queue, task, priority, attempt, max_attempts, crashes, claim, worker_id,
+                     run_at, created_at, started_at, finished_at, expires_at, cancel_requested_at, args,
+                     kwargs, headers, result, past_errors, parent_id, root_id, open_parents, linked)
+                select
+                    g.id, 'succeeded', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes,
+                    g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, moment, g.expires_at,
+                    g.cancel_requested_at, g.args, g.kwargs, g.headers, g.value, g.past_errors,
+                    g.parent_id, g.root_id, 0, g.linked
+                from gone g
+                returning id
+            )
+            select q.jobs, q.queues, b.ids
+            into called, called_in, become
+            from (select count(*) as jobs, array_agg(distinct q.queue) filter (where q.run_at < soon) as queues
+                  from queued q) q,
+                 (select array_agg(b.id) as ids from became b) b;
+            touched := touched + called;
+            queues := queues || called_in;
+        end if;
+
+        ids := broken || become;
+        exit when ids is null;
+        gone := gone || ids;
+        touched := touched + cardinality(ids);
+    end loop;
+
+    if cardinality(failed) > 0 then
+        with fired as materialized (
+            select distinct on (e.child_id)
+                e.child_id, e.job, coalesce((e.job ->> 'immutable')::boolean, false) as immutable, f.id as failed
+            from unnest(failed) with ordinality as f (id, rank)
+            join pgqueue.edges e on e.parent_id = f.id
+            where e.kind = 'error' and not pgqueue.is_finished(e.child_id)
+            order by e.child_id, f.rank
+        ), made as (
+            insert into pgqueue.jobs_live
+                (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs,
+                 headers, parent_id, root_id)
+            select
+                f.child_id, coalesce(f.job ->> 'queue', 'default'), f.job ->> 'task',
+                coalesce((f.job ->> 'priority')::smallint, 0::smallint),
+                coalesce((f.job ->> 'max_attempts')::integer, (f.job ->> 'max_retries')::integer + 1),
+                greatest(moment, coalesce((f.job ->> 'eta')::timestamptz,
+                    moment + make_interval(secs => (f.job ->> 'countdown')::float8))),
+                moment,
+                coalesce((f.job ->> 'expires')::timestamptz,
+                    moment + make_interval(secs => (f.job ->> 'expires_in')::float8)),
+                case when f.immutable then '[]' else jsonb_build_array(jsonb_build_object(
+                    'id', f.failed, 'task', p.task, 'args', p.args, 'kwargs', p.kwargs,
+                    'retries', greatest(p.attempt - 1, 0), 'error', p.error, 'traceback', p.traceback,
+                    'parent_id', p.parent_id, 'root_id', p.root_id)) end
+                    || coalesce(nullif(f.job -> 'args', 'null'), '[]'),
+                coalesce(nullif(f.job -> 'kwargs', 'null'), '{}'),
+                case when f.immutable then nullif(f.job -> 'headers', 'null') else
+                    jsonb_set(coalesce(nullif(f.job -> 'headers', 'null'), '{}'), '{pgqueue}',
+                        coalesce(f.job #> '{headers,pgqueue}', '{}') || '{"errback": true}') end,
+                f.failed, coalesce(p.root_id, f.failed)
+            from fired f
+            left join lateral (
+                select h.task, h.args, h.kwargs, h.attempt, h.error, h.traceback, h.parent_id, h.root_id
+                from pgqueue.jobs h
+                where h.id = f.failed and h.state = 'failed' and h.finished_at >= since
+                limit 1
+            ) p on true
+            order by f.child_id
+            on conflict (id) do nothing
+            returning id, queue, run_at
+        )
+        select count(*), array_agg(distinct m.queue) filter (where m.run_at < soon)
+        into called, called_in
+        from made m
+        where pgqueue.stays(m.id);
+        touched := touched + called;
+        queues := queues || called_in;
+    end if;
+
+    delete from pgqueue.edges e
+    where e.parent_id = any (followed)
+      and (e.kind = 'error' or not exists (
+          select from pgqueue.jobs_live c where c.id = e.child_id and c.state = 'waiting'));
+    delete from pgqueue.edges e
+    where e.child_id = any (gone) and e.kind <> 'error'
+      and not exists (select from pgqueue.jobs_live c where c.id = e.child_id);
+
+    perform pgqueue.wake(q.queue, 'pgqueue.jobs') from (select distinct u.queue from unnest(queues) as u (queue)) q;
+    if cardinality(gone) > cardinality(ended) then
+        perform pgqueue.wake('', 'pgqueue.results');
+    end if;
+    return touched;
+end $$;
+
 CREATE FUNCTION pgqueue.gate(place text) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended(('pgqueue.gate:'::text || place), (0)::bigint);
@@ -255,6 +552,23 @@ CREATE FUNCTION pgqueue.gate(place text) RETURNS bigint
 CREATE FUNCTION pgqueue.incarnation() RETURNS text
     LANGUAGE sql STABLE
     RETURN ((EXTRACT(epoch FROM pg_postmaster_start_time()) || ' '::text) || COALESCE(EXTRACT(epoch FROM pg_stat_get_bgwriter_stat_reset_time()), (0)::numeric));
+
+CREATE FUNCTION pgqueue.interrupt(ids uuid[], signal text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform pgqueue.tell(
+        pgqueue.uuid7(), 'revoke',
+        jsonb_build_object('jobs', r.jobs, 'signal', interrupt.signal),
+        array[r.worker_id], 3600)
+    from (
+        select j.worker_id, jsonb_agg(jsonb_build_array(j.id, j.claim)) as jobs
+        from unnest(interrupt.ids) as i (id)
+        join pgqueue.jobs_live j on j.id = i.id
+        where j.state = 'running' and j.cancel_requested_at is not null
+        group by j.worker_id
+    ) r;
+end $$;
 
 CREATE FUNCTION pgqueue.is_finished(job_id uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -268,6 +582,34 @@ end $$;
 CREATE FUNCTION pgqueue.lifeline(worker bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended(('pgqueue.worker:'::text || worker), (0)::bigint);
+
+CREATE FUNCTION pgqueue.lock_waiting(roots uuid[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_indexscan TO 'off'
+    SET enable_bitmapscan TO 'on'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+    perform j.id
+    from pgqueue.jobs_live j
+    where j.state = 'waiting' and j.id = any (array(
+        with recursive reach (id) as (
+            select r.id from unnest(roots) as r (id)
+            union
+            select e.child_id
+            from reach r
+            join pgqueue.edges e on e.parent_id = r.id
+            where e.kind <> 'error'
+        )
+        select r.id from reach r))
+    order by j.id
+    for update;
+end $$;
 
 CREATE FUNCTION pgqueue.now() RETURNS timestamp with time zone
     LANGUAGE sql PARALLEL SAFE
@@ -303,6 +645,7 @@ begin
         select j.id
         from pgqueue.jobs j
         where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
+          and coalesce(j.open_parents, 0) = 0
         order by j.id
         for update
     ), gone as (
@@ -313,14 +656,15 @@ begin
     ), again as (
         insert into pgqueue.jobs_live
             (id, queue, task, priority, max_attempts, claim, run_at, created_at, args, kwargs,
-             headers, past_errors)
+             headers, past_errors, parent_id, root_id, open_parents, linked)
         select
             g.id, g.queue, g.task, g.priority, g.max_attempts, g.claim, t.now, g.created_at, g.args,
             g.kwargs, g.headers,
             case when g.state = 'failed'
                  then pgqueue.add_error(g.past_errors, g.attempt, g.claim, g.worker_id, g.started_at,
                                         g.finished_at, g.error, g.traceback)
-                 else g.past_errors end
+                 else g.past_errors end,
+            g.parent_id, g.root_id, g.open_parents, g.linked
         from gone g, (select pgqueue.now() as now) t
         order by g.id
         returning id, queue
@@ -361,6 +705,10 @@ CREATE TABLE pgqueue.jobs_live (
     error text,
     traceback text,
     past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean,
     CONSTRAINT priority_is_0_to_9 CHECK (((priority >= 0) AND (priority <= 9)))
 )
 WITH (fillfactor='45', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_insert_threshold='-1', autovacuum_analyze_scale_factor='0.0', autovacuum_analyze_threshold='100000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
@@ -387,6 +735,37 @@ begin
     return false;
 end $$;
 
+CREATE FUNCTION pgqueue.tell(broadcast uuid, command text, arguments jsonb, workers bigint[], seconds double precision) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if cardinality(workers) > 0 then
+        delete from pgqueue.commands c
+        where c.id in (
+            select o.id from pgqueue.commands o
+            where o.expires_at < pgqueue.now() - interval '1 hour'
+            for update skip locked);
+        insert into pgqueue.commands
+            (broadcast, worker_id, command, arguments, sent_at, expires_at)
+        select
+            tell.broadcast, w.id, tell.command, tell.arguments, t.now,
+            t.now + make_interval(secs => tell.seconds)
+        from unnest(tell.workers) as w (id), (select pgqueue.now() as now) t;
+        perform pg_notify('pgqueue.control', '');
+    end if;
+end $$;
+
+CREATE FUNCTION pgqueue.terminate(ids uuid[], signal text DEFAULT 'SIGTERM'::text) RETURNS TABLE(id uuid, state pgqueue.job_state)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+    perform from pgqueue.cancel(ids);
+    perform pgqueue.interrupt(ids, signal);
+    return query
+    select j.id, j.state from pgqueue.jobs j where j.id = any (ids);
+end $$;
+
 CREATE FUNCTION pgqueue.uuid7() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE
     RETURN (encode(set_bit(set_bit(OVERLAY(uuid_send(gen_random_uuid()) PLACING SUBSTRING(int8send(((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))::bigint) FROM 3) FROM 1 FOR 6), (52)::bigint, 1), (53)::bigint, 1), 'hex'::text))::uuid;
@@ -394,6 +773,45 @@ CREATE FUNCTION pgqueue.uuid7() RETURNS uuid
 CREATE FUNCTION pgqueue.wake(place text, channel text) RETURNS void
     LANGUAGE sql
     RETURN CASE WHEN CASE WHEN pg_try_advisory_lock(pgqueue.gate(place)) THEN (NOT pg_advisory_unlock(pgqueue.gate(place))) ELSE true END THEN pg_notify(channel, ''::text) ELSE NULL::void END;
+
+CREATE TABLE pgqueue.commands (
+    id bigint NOT NULL,
+    broadcast uuid NOT NULL,
+    worker_id bigint NOT NULL,
+    command text NOT NULL,
+    arguments jsonb NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    answered_at timestamp with time zone,
+    reply jsonb
+);
+
+ALTER TABLE pgqueue.commands ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pgqueue.commands_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE pgqueue.edges (
+    parent_id uuid NOT NULL,
+    child_id uuid NOT NULL,
+    kind text NOT NULL,
+    place integer,
+    result jsonb,
+    done boolean DEFAULT false NOT NULL,
+    job jsonb,
+    CONSTRAINT edges_kind_check CHECK ((kind = ANY (ARRAY['call'::text, 'become'::text, 'error'::text])))
+)
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+
+CREATE TABLE pgqueue.groups (
+    id uuid NOT NULL,
+    members uuid[] NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
 
 CREATE TABLE pgqueue.jobs_cancelled (
     id uuid CONSTRAINT jobs_id_not_null NOT NULL,
@@ -418,7 +836,11 @@ CREATE TABLE pgqueue.jobs_cancelled (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 )
 PARTITION BY RANGE (finished_at);
 
@@ -445,7 +867,11 @@ CREATE TABLE pgqueue.jobs_cancelled_default (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 );
 
 CREATE TABLE pgqueue.jobs_failed (
@@ -471,7 +897,11 @@ CREATE TABLE pgqueue.jobs_failed (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 )
 PARTITION BY RANGE (finished_at);
 
@@ -498,7 +928,11 @@ CREATE TABLE pgqueue.jobs_failed_default (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 );
 
 CREATE TABLE pgqueue.jobs_succeeded (
@@ -524,7 +958,11 @@ CREATE TABLE pgqueue.jobs_succeeded (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 )
 PARTITION BY RANGE (finished_at);
 
@@ -551,7 +989,11 @@ CREATE TABLE pgqueue.jobs_succeeded_default (
     result jsonb,
     error text,
     traceback text,
-    past_errors jsonb
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean
 );
 
 CREATE VIEW pgqueue.queue_stats AS
@@ -584,6 +1026,18 @@ CREATE TABLE pgqueue.schema_files (
     path text NOT NULL,
     sha256 text NOT NULL,
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE pgqueue.task_settings (
+    task text NOT NULL,
+    rate_limit text,
+    rate_limit_at timestamp with time zone,
+    time_limit double precision,
+    soft_time_limit double precision,
+    limits_at timestamp with time zone,
+    CONSTRAINT task_settings_check CHECK ((soft_time_limit <= time_limit)),
+    CONSTRAINT task_settings_soft_time_limit_check CHECK ((soft_time_limit > (0)::double precision)),
+    CONSTRAINT task_settings_time_limit_check CHECK ((time_limit > (0)::double precision))
 );
 
 CREATE TABLE pgqueue.workers (
@@ -629,6 +1083,15 @@ ALTER TABLE ONLY pgqueue.jobs ATTACH PARTITION pgqueue.jobs_succeeded FOR VALUES
 
 ALTER TABLE ONLY pgqueue.jobs_succeeded ATTACH PARTITION pgqueue.jobs_succeeded_default DEFAULT;
 
+ALTER TABLE ONLY pgqueue.commands
+    ADD CONSTRAINT commands_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY pgqueue.edges
+    ADD CONSTRAINT edges_pkey PRIMARY KEY (parent_id, child_id, kind);
+
+ALTER TABLE ONLY pgqueue.groups
+    ADD CONSTRAINT groups_pkey PRIMARY KEY (id);
+
 ALTER TABLE pgqueue.jobs_live
     ADD CONSTRAINT payload_takes_at_most_64_mb CHECK (((pg_column_size(args) <= 67108864) AND (pg_column_size(kwargs) <= 67108864) AND (COALESCE(pg_column_size(headers), 0) <= 67108864))) NOT VALID;
 
@@ -641,24 +1104,47 @@ ALTER TABLE ONLY pgqueue.retention
 ALTER TABLE ONLY pgqueue.schema_files
     ADD CONSTRAINT schema_files_pkey PRIMARY KEY (path);
 
+ALTER TABLE ONLY pgqueue.task_settings
+    ADD CONSTRAINT task_settings_pkey PRIMARY KEY (task);
+
 ALTER TABLE ONLY pgqueue.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
+
+CREATE INDEX commands_broadcast ON pgqueue.commands USING btree (broadcast);
+
+CREATE INDEX commands_open ON pgqueue.commands USING btree (worker_id) WHERE (answered_at IS NULL);
+
+CREATE INDEX edges_child ON pgqueue.edges USING btree (child_id);
 
 CREATE INDEX jobs_cancelled_id ON ONLY pgqueue.jobs_cancelled USING btree (id);
 
 CREATE INDEX jobs_cancelled_default_id_idx ON pgqueue.jobs_cancelled_default USING btree (id);
 
+CREATE INDEX jobs_cancelled_default_root_id_idx ON pgqueue.jobs_cancelled_default USING btree (root_id) WHERE (root_id IS NOT NULL);
+
+CREATE INDEX jobs_cancelled_root ON ONLY pgqueue.jobs_cancelled USING btree (root_id) WHERE (root_id IS NOT NULL);
+
 CREATE INDEX jobs_failed_id ON ONLY pgqueue.jobs_failed USING btree (id);
 
 CREATE INDEX jobs_failed_default_id_idx ON pgqueue.jobs_failed_default USING btree (id);
+
+CREATE INDEX jobs_failed_default_root_id_idx ON pgqueue.jobs_failed_default USING btree (root_id) WHERE (root_id IS NOT NULL);
+
+CREATE INDEX jobs_failed_root ON ONLY pgqueue.jobs_failed USING btree (root_id) WHERE (root_id IS NOT NULL);
 
 CREATE INDEX jobs_live_claim ON pgqueue.jobs_live USING btree (queue, priority, run_at, id);
 
 CREATE UNIQUE INDEX jobs_live_id ON pgqueue.jobs_live USING btree (id);
 
+CREATE INDEX jobs_live_root ON pgqueue.jobs_live USING btree (root_id) WHERE (root_id IS NOT NULL);
+
 CREATE INDEX jobs_succeeded_id ON ONLY pgqueue.jobs_succeeded USING btree (id);
 
 CREATE INDEX jobs_succeeded_default_id_idx ON pgqueue.jobs_succeeded_default USING btree (id);
+
+CREATE INDEX jobs_succeeded_default_root_id_idx ON pgqueue.jobs_succeeded_default USING btree (root_id) WHERE (root_id IS NOT NULL);
+
+CREATE INDEX jobs_succeeded_root ON ONLY pgqueue.jobs_succeeded USING btree (root_id) WHERE (root_id IS NOT NULL);
 
 CREATE INDEX workers_living ON pgqueue.workers USING btree (id) WHERE (stopped_at IS NULL);
 

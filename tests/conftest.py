@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from chaos.proxy import Proxy
 from pgqueue import PgQueue
+from pgqueue.apps import APPS, Apps
 from support.clock import Clock
 from support.databases import Databases
 from support.poolers import PooledServer, pgbouncer
@@ -108,6 +109,14 @@ def databases(server):
     databases = Databases(server)
     with databases.template():
         yield databases
+
+
+@pytest.fixture(autouse=True)
+def _no_applications(monkeypatch):
+    """Each test begins in a process where no application is current, and no task is shared."""
+    for name, value in vars(Apps()).items():
+        if name != "make":
+            monkeypatch.setattr(APPS, name, value)
 
 
 @pytest.fixture

@@ -21,14 +21,17 @@ PACKAGE = Path(pgqueue.__file__).parent
 # A module imports what is in rows below it, and within its row what is to its right. Packages
 # stand here as one; within them there are no circles. "pgqueue" is the package's __init__.
 HOUSE = """
-    contrib dashboard testing cli bench demo
+    contrib dashboard testing cli bench demo migrating
     worker
     loading pgqueue
-    app
+    shared app
     client
-    canvas schedules bulk task running signature result options waiting
+    schedules bulk eager attempt hooks task running canvas declaring
+    eager_result result lineage control inspection settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
+    publishing log
+    apps proxy models discovery
     retry limits crontab codec signals config arrays backoff describe identifiers request rows
     errors
 """

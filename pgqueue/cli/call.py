@@ -120,6 +120,7 @@ def _job(
         click.echo(
             f"warning: {what} The job waits until a worker knows it, or pgq jobs cancel.", err=True
         )
+        options = app.conf.routed(task, args, kwargs, options)
     return new_job(task, args, kwargs, options)
 
 

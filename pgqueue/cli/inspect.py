@@ -1,205 +1,258 @@
-"""`pgq inspect`: what the workers say of themselves, now."""
+"""`pgq inspect`: what the workers have, do and are, now."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from pgqueue import operations
-from pgqueue.backoff import Doubling
 from pgqueue.cli import formats, tables
-from pgqueue.cli.database import Session, Target
-from pgqueue.cli.options import database_options, examples, json_option
+from pgqueue.cli.database import Target
+from pgqueue.cli.nodes import controlled, nobody, node_options
+from pgqueue.cli.options import examples, job_ids
 from pgqueue.describe import one_line
-from pgqueue.rows import WorkerRow
+
+Nodes = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A worker, and how many seconds after the question it answered, if it did in time."""
-
-    worker: WorkerRow
-    after: float | None
-
-    def document(self, **fields: Any) -> dict[str, Any]:
-        """Return what every answer says in JSON."""
-        worker = self.worker
-        heard = {"heartbeat_at": worker.heartbeat_at, "silent_for": worker.silent_for}
-        return {
-            "worker": worker.name,
-            "id": worker.id,
-            "answered_after": self.after,
-            "alive": worker.alive,
-            **heard,
-            **fields,
-        }
-
-
-@click.group(epilog=examples("pgq inspect ping", "pgq inspect active", "pgq inspect stats --json"))
-def inspect() -> None:
-    """Ask the workers themselves.
-
-    Every worker is asked for a fresh heartbeat, and has --timeout seconds to answer; of one that
-    does not, the last heartbeat is shown with its age. Behind a transaction pooler workers hear no
-    question, but beat every 5 seconds: ask with --timeout 6.
-    """
-
-
-def _inspection(function: Callable[..., None]) -> Callable[..., None]:
-    timeout = click.option(
-        "--timeout",
-        type=click.FloatRange(0),
-        default=1.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long to wait for answers.",
+@click.group(
+    epilog=examples(
+        "pgq inspect ping || echo 'no worker is there'",
+        "pgq inspect active -d w1,w2",
+        "pgq inspect stats --json | jq '.[].total'",
     )
-    return timeout(json_option(database_options(function)))
+)
+def inspect() -> None:
+    """Ask the workers.
 
+    What is in the database is read there: what runs, what is scheduled, who serves which queue. For
+    the rest a question is put to every worker, or to those of --destination, which have --timeout
+    seconds to answer. Behind a transaction pooler workers hear no question, but look for one with
+    every heartbeat, every 5 seconds: there give --timeout 6.
 
-@inspect.command(epilog=examples("pgq inspect ping", "pgq inspect ping --timeout 6 || echo none"))
-@_inspection
-def ping(target: Target, timeout: float, as_json: bool) -> None:
-    """Ask who is there.
+    --json prints what app.control.inspect() returns, an object with a member per worker, in
+    Celery's shapes.
 
-    Exit codes: 0 somebody answered; 1 nobody did.
+    Exit codes: 0 somebody answered; 69 nobody did, as in Celery; 1 an error; 2 wrong usage.
     """
-    answers = _ask(target, timeout)
-    if as_json:
-        formats.emit([answer.document() for answer in answers])
-    for answer in [] if as_json else answers:
-        heard = formats.age(answer.worker.silent_for)
-        said = f"no answer; last heard of {heard} ago{'' if answer.worker.alive else ': lost'}"
-        click.echo(f"{one_line(answer.worker.name)}: {_pong(answer) or said}")
-    if not any(answer.after is not None for answer in answers):
-        if not as_json:
-            click.echo("nobody answered", err=True)
-        click.get_current_context().exit(1)
+
+
+@inspect.command(epilog=examples("pgq inspect ping", "pgq inspect ping -t 6 || echo none"))
+@node_options
+def ping(target: Target, destination: list[str] | None, timeout: float, as_json: bool) -> None:
+    """Ask who is there."""
+
+    def show(nodes: Nodes) -> None:
+        for name in nodes:
+            click.echo(f"{one_line(name)}: pong")
+
+    _ask("ping", show, target, destination, timeout, as_json=as_json)
 
 
 @inspect.command(epilog=examples("pgq inspect active", "pgq inspect active --json"))
-@_inspection
-def active(target: Target, timeout: float, as_json: bool) -> None:
+@node_options
+def active(target: Target, destination: list[str] | None, timeout: float, as_json: bool) -> None:
     """List the jobs that run now."""
-    answers = _ask(target, timeout)
-    if as_json:
-        formats.emit([answer.document(active=answer.worker.active) for answer in answers])
-        return
-    rows = [
-        (answer.worker.name, job["task"], job["id"], job["queue"], job["attempt"],
-         formats.age(job["seconds"]), str(job["pid"]))
-        for answer in answers
-        for job in answer.worker.active
-    ]  # fmt: skip
-    titles = ("WORKER", "TASK", "ID", "QUEUE", "ATTEMPT", "FOR", "PID")
-    if rows:
-        tables.show(titles, rows, right=("ATTEMPT", "FOR", "PID"), whole=("ID", "FOR", "PID"))
-    else:
-        click.echo("nothing runs" if answers else "no worker runs")
-    _say_who_is_silent(answers)
+    _ask("active", _show_jobs("nothing runs"), target, destination, timeout, as_json=as_json)
+
+
+@inspect.command(epilog=examples("pgq inspect reserved"))
+@node_options
+def reserved(target: Target, destination: list[str] | None, timeout: float, as_json: bool) -> None:
+    """List the jobs that workers have claimed and not begun."""
+    show = _show_jobs("nothing is reserved")
+    _ask("reserved", show, target, destination, timeout, as_json=as_json)
+
+
+@inspect.command(epilog=examples("pgq inspect scheduled"))
+@node_options
+def scheduled(target: Target, destination: list[str] | None, timeout: float, as_json: bool) -> None:
+    """List the jobs whose time has not come, soonest first.
+
+    Each once, under a worker that could run it; the 1,000 that are due next.
+    """
+
+    def show(nodes: Nodes) -> None:
+        now = datetime.now(UTC)
+        rows = [
+            (name, job["request"]["name"], job["request"]["id"],
+             job["request"]["delivery_info"]["routing_key"], str(job["priority"]),
+             formats.since(datetime.fromisoformat(job["eta"]), now))
+            for name, jobs in nodes.items()
+            for job in jobs
+        ]  # fmt: skip
+        titles = ("WORKER", "TASK", "ID", "QUEUE", "PRIORITY", "DUE")
+        _table(titles, rows, "nothing is scheduled", right=("PRIORITY",), whole=("ID", "DUE"))
+
+    _ask("scheduled", show, target, destination, timeout, as_json=as_json)
 
 
 @inspect.command(epilog=examples("pgq inspect registered", "pgq inspect registered --json"))
-@_inspection
-def registered(target: Target, timeout: float, as_json: bool) -> None:
+@node_options
+def registered(
+    target: Target, destination: list[str] | None, timeout: float, as_json: bool
+) -> None:
     """List the tasks that the workers know, and who knows them."""
-    answers = _ask(target, timeout)
-    if as_json:
-        formats.emit([answer.document(tasks=answer.worker.tasks) for answer in answers])
-        return
-    tasks = sorted({task for answer in answers for task in answer.worker.tasks})
-    rows = [
-        (task, ", ".join(a.worker.name for a in answers if task in a.worker.tasks))
-        for task in tasks
-    ]
-    if rows:
-        tables.show(("TASK", "WORKERS"), rows)
-    else:
-        click.echo("no worker runs")
-    _say_who_is_silent(answers)
+
+    def show(nodes: Nodes) -> None:
+        tasks = sorted({task for known in nodes.values() for task in known})
+        rows = [
+            (task, ", ".join(n for n, known in nodes.items() if task in known)) for task in tasks
+        ]
+        _table(("TASK", "WORKERS"), rows, "no task is registered")
+
+    _ask("registered", show, target, destination, timeout, as_json=as_json)
+
+
+@inspect.command("active_queues", epilog=examples("pgq inspect active_queues"))
+@node_options
+def active_queues(
+    target: Target, destination: list[str] | None, timeout: float, as_json: bool
+) -> None:
+    """List the queues that the workers serve."""
+
+    def show(nodes: Nodes) -> None:
+        rows = [
+            (name, ", ".join(queue["name"] for queue in queues)) for name, queues in nodes.items()
+        ]
+        _table(("WORKER", "QUEUES"), rows, "nothing is served")
+
+    _ask("active_queues", show, target, destination, timeout, as_json=as_json)
+
+
+@inspect.command(epilog=examples("pgq inspect revoked"))
+@node_options
+def revoked(target: Target, destination: list[str] | None, timeout: float, as_json: bool) -> None:
+    """List the jobs that were revoked, newest first.
+
+    Those that still run, and the last 1,000 that have ended so: the same for every worker.
+    """
+
+    def show(nodes: Nodes) -> None:
+        ids = next(iter(nodes.values()))
+        click.echo("\n".join(ids) or "nothing was revoked")
+
+    _ask("revoked", show, target, destination, timeout, as_json=as_json)
 
 
 @inspect.command(epilog=examples("pgq inspect stats", "pgq inspect stats --json"))
-@_inspection
-def stats(target: Target, timeout: float, as_json: bool) -> None:
+@node_options
+def stats(target: Target, destination: list[str] | None, timeout: float, as_json: bool) -> None:
     """List the workers with what they have done since they started."""
-    answers = _ask(target, timeout)
-    if as_json:
-        fields = ("hostname", "pid", "version", "queues", "processes", "concurrency", "started_at")
-        formats.emit(
-            [
-                a.document(
-                    **{name: getattr(a.worker, name) for name in fields}, stats=a.worker.stats
-                )
-                for a in answers
-            ]
-        )
-        return
-    rows = [_stats(answer.worker) for answer in answers]
-    titles = (
-        "WORKER",
-        "HOST",
-        "PID",
-        "UP",
-        "BUSY",
-        "PROC.",
-        "SUCCEEDED",
-        "FAILED",
-        "RETRIED",
-        "STALE",
-    )
-    if rows:
-        tables.show(titles, rows, right=titles[2:], whole=titles[2:])
+
+    def show(nodes: Nodes) -> None:
+        outcomes = ("succeeded", "failed", "retried", "stale")
+        rows = [
+            (name, str(said["pid"]), formats.age(said["uptime"]),
+             said["pool"]["max-concurrency"], len(said["pool"]["processes"]),
+             sum(said["total"].values()), *(said["outcomes"].get(each, 0) for each in outcomes))
+            for name, said in nodes.items()
+        ]  # fmt: skip
+        titles = ("WORKER", "PID", "UP", "SLOTS", "PROC.", "BEGUN", *map(str.upper, outcomes))
+        _table(titles, rows, "", right=titles[1:], whole=titles[1:])
+
+    _ask("stats", show, target, destination, timeout, as_json=as_json)
+
+
+@inspect.command(epilog=examples("pgq inspect report -d w1"))
+@node_options
+def report(target: Target, destination: list[str] | None, timeout: float, as_json: bool) -> None:
+    """Show what each worker is: version, database, queues, tasks."""
+
+    def show(nodes: Nodes) -> None:
+        for name, said in nodes.items():
+            click.echo(click.style(one_line(name), bold=True))
+            for line in said["ok"].splitlines():
+                click.echo(f"  {one_line(line)}")
+
+    _ask("report", show, target, destination, timeout, as_json=as_json)
+
+
+@inspect.command(epilog=examples("pgq inspect conf --json"))
+@node_options
+def conf(target: Target, destination: list[str] | None, timeout: float, as_json: bool) -> None:
+    """Show what each worker goes by."""
+
+    def show(nodes: Nodes) -> None:
+        rows = [
+            (name, setting, json.dumps(value))
+            for name, said in nodes.items()
+            for setting, value in said.items()
+            if value is not None
+        ]
+        _table(("WORKER", "SETTING", "VALUE"), rows, "")
+
+    _ask("conf", show, target, destination, timeout, as_json=as_json)
+
+
+@inspect.command(
+    "query_task", epilog=examples("pgq inspect query_task 0198c0de-0000-7000-8000-000000000001")
+)
+@click.argument("ids", nargs=-1, required=True, metavar="ID…", callback=job_ids)
+@node_options
+def query_task(
+    ids: tuple[str, ...],
+    target: Target,
+    destination: list[str] | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Say which worker has these jobs, and whether it has begun them.
+
+    What no worker has is not listed: `pgq jobs show ID` knows of it.
+    """
+
+    def show(nodes: Nodes) -> None:
+        rows = [
+            (name, id_, state, job["name"])
+            for name, jobs in nodes.items()
+            for id_, (state, job) in jobs.items()
+        ]
+        _table(("WORKER", "ID", "STATE", "TASK"), rows, "no worker has any of them", whole=("ID",))
+
+    _ask("query_task", show, target, destination, timeout, *ids, as_json=as_json)
+
+
+def _ask(
+    question: str,
+    show: Callable[[Nodes], None],
+    target: Target,
+    destination: list[str] | None,
+    timeout: float,
+    *arguments: Any,
+    as_json: bool,
+) -> None:
+    with controlled(target) as control:
+        nodes = getattr(control.inspect(destination, timeout), question)(*arguments)
+    if nodes is None:
+        nobody(timeout, as_json=as_json, empty={})
+    elif as_json:
+        formats.emit(nodes)
     else:
-        click.echo("no worker runs")
-    _say_who_is_silent(answers)
+        show(nodes)
 
 
-def _stats(worker: WorkerRow) -> tuple[str | int | None, ...]:
-    up = (worker.heartbeat_at - worker.started_at).total_seconds() + worker.silent_for
-    done = [worker.stats.get(name, 0) for name in ("succeeded", "failed", "retried", "stale")]
-    busy = f"{len(worker.active)}/{worker.concurrency}"
-    up_for = formats.age(up)
-    return (worker.name, worker.hostname, str(worker.pid), up_for, busy, worker.processes, *done)
+def _show_jobs(otherwise: str) -> Callable[[Nodes], None]:
+    def show(nodes: Nodes) -> None:
+        now = datetime.now(UTC).timestamp()
+        rows = [
+            (name, job["name"], job["id"], job["delivery_info"]["routing_key"],
+             formats.age(now - job["time_start"]) if job["time_start"] else "",
+             str(job["worker_pid"] or ""))
+            for name, jobs in nodes.items()
+            for job in jobs
+        ]  # fmt: skip
+        titles = ("WORKER", "TASK", "ID", "QUEUE", "FOR", "PID")
+        _table(titles, rows, otherwise, right=("FOR", "PID"), whole=("ID", "FOR", "PID"))
+
+    return show
 
 
-def _ask(target: Target, timeout: float) -> list[Answer]:
-    with target.session() as session:
-        return ask(session, timeout)
-
-
-def ask(session: Session, timeout: float) -> list[Answer]:
-    """Ask every worker for a heartbeat; returns when all live ones have answered, or in time."""
-    asked = session.run(operations.ping())
-    deadline = time.monotonic() + timeout
-    pauses = Doubling(0.01, 0.2)
-    while True:
-        workers = session.run(operations.workers())
-        remaining = deadline - time.monotonic()
-        if remaining <= 0 or all(w.heartbeat_at > asked for w in workers if w.alive):
-            break
-        time.sleep(min(pauses.next(), remaining))
-    spans = [(worker.heartbeat_at - asked).total_seconds() for worker in workers]
-    return [
-        Answer(worker, span if span > 0 else None)
-        for worker, span in zip(workers, spans, strict=True)
-    ]
-
-
-def _pong(answer: Answer) -> str | None:
-    return None if answer.after is None else f"pong after {formats.age(answer.after)}"
-
-
-def _say_who_is_silent(answers: Iterable[Answer]) -> None:
-    for answer in answers:
-        if answer.after is None:
-            worker = answer.worker
-            click.echo(
-                f"{one_line(worker.name)} did not answer: as of {formats.age(worker.silent_for)} "
-                f"ago{'' if worker.alive else ', and its lease is over'}",
-                err=True,
-            )
+def _table(titles: tuple[str, ...], rows: list[Any], otherwise: str, **how: Any) -> None:
+    if rows:
+        tables.show(titles, rows, **how)
+    elif otherwise:
+        click.echo(otherwise)

@@ -27,13 +27,15 @@ COMMANDS = {
     },
     "See": {
         "status": ("status", "Show jobs, queues and workers at a glance."),
-        "inspect": ("inspect", "Ask the workers themselves."),
+        "inspect": ("inspect", "Ask the workers."),
         "result": ("result", "Print the result of a job."),
         "doctor": ("doctor", "Look for everything that could make jobs slow or stuck."),
+        "check-celery": ("check_celery", "Tell what a code base uses of Celery."),
         "bench": ("bench", "Measure what pgqueue does on this database."),
     },
     "Act": {
         "call": ("call", "Enqueue a job."),
+        "control": ("control", "Tell running workers what to do."),
         "jobs": ("jobs", "Find, show, retry and cancel jobs."),
         "queues": ("queues", "List, pause and resume queues."),
         "purge": ("purge", "Cancel every job that waits in a queue."),
@@ -60,7 +62,7 @@ class Root(click.Group):
         for section in COMMANDS.values():
             if cmd_name in section:
                 module = import_module(f"pgqueue.cli.{section[cmd_name][0]}")
-                command: click.Command = getattr(module, cmd_name)
+                command: click.Command = getattr(module, cmd_name.replace("-", "_"))
                 return command
         return super().get_command(ctx, cmd_name)
 
@@ -80,7 +82,7 @@ class Root(click.Group):
         del ctx
         for title, section in COMMANDS.items():
             with formatter.section(title):
-                formatter.write_dl([(f"{name:<10}", about) for name, (_, about) in section.items()])
+                formatter.write_dl([(f"{name:<12}", about) for name, (_, about) in section.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors that speak for themselves come without a traceback."""
@@ -131,7 +133,8 @@ def cli(ctx: click.Context, app_spec: str | None) -> None:
     PGQUEUE_DSN, DATABASE_URL or libpq's PG* variables; the one that `pgq up` runs here.
 
     Exit codes: 0 done; 1 an error, or the answer is no; 2 wrong usage. `pgq result` and `pgq call
-    --wait` also exit with 2 when the job has not finished.
+    --wait` also exit with 2 when the job has not finished; `pgq inspect` and `pgq control` with 69
+    when no worker answers.
     """
     ctx.obj = app_spec
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +22,11 @@ from pgqueue.config import find_dsn
 from pgqueue.errors import ConfigurationError
 from pgqueue.limits import checked_limits
 from pgqueue.options import checked_name
+from pgqueue.settings import Settings
 from pgqueue.worker.logs import FORMATS, LEVELS, configure_logging
 from pgqueue.worker.processes import PROC
-from pgqueue.worker.settings import WorkerOptions
+from pgqueue.worker.settings import MOST, WorkerOptions, sized
 from pgqueue.worker.supervisor import run_worker
-
-SLOTS_PER_PROCESS = 4
-MOST = 32767  # of the column's type
 
 
 @click.command(
@@ -52,7 +51,8 @@ MOST = 32767  # of the column's type
     "--concurrency",
     type=click.IntRange(1, MOST),
     metavar="N",
-    help="How many jobs run at once, all processes together.  [default: 4 per process]",
+    help="How many jobs run at once, all processes together.  [default: worker_concurrency of the "
+    "settings, else 4 per process]",
 )
 @click.option(
     "--processes",
@@ -61,7 +61,11 @@ MOST = 32767  # of the column's type
     help="How many processes they share.  [default: one per processor]",
 )
 @click.option(
-    "-n", "--name", metavar="NAME", help="The worker's name; %h is the host.  [default: %h-PID]"
+    "-n",
+    "--name",
+    metavar="NAME",
+    help="The worker's name, such as w1@%h; %h is the host, %n and %d its name and domain."
+    "  [default: %h-PID]",
 )
 @click.option(
     "--grace",
@@ -152,8 +156,6 @@ def worker(
 
     Exit codes: 0 it was told to stop; 1 it could not begin; 2 wrong usage.
     """
-    processes = processes or min(os.cpu_count() or 1, concurrency or MOST)
-    concurrency = concurrency or SLOTS_PER_PROCESS * processes
     target = Target(app, dsn, embedded=embedded)
     project = target.project()
     if project is None:
@@ -165,11 +167,18 @@ def worker(
         raise click.UsageError(
             "--max-memory-per-child needs /proc, which this system does not have"
         )
+    said = {
+        "concurrency": concurrency,
+        "processes": processes,
+        "max_tasks_per_child": max_tasks_per_child,
+        "max_memory_per_child": max_memory_per_child,
+    }
+    slots = sized(processes, concurrency)
     options = WorkerOptions(
         app=project.app,
         name=checked_name("name", _worker_name(name)),
-        processes=min(processes, concurrency),
-        concurrency=concurrency,
+        processes=slots[0],
+        concurrency=slots[1],
         queues=tuple(checked_name("queue", queue) for queue in names(queues)),
         grace=grace,
         limits=checked_limits(time_limit, soft_time_limit),
@@ -179,7 +188,8 @@ def worker(
         log_format=log_format,
         health_host=health_host,
         health_port=health_port,
-    )
+        given=frozenset(option for option, value in said.items() if value is not None),
+    ).settled(Settings())  # what pyproject.toml and the environment say is known without the app
     with _database(target, project):
         configure_logging(options.log_level, options.log_format, options.name)
         try:
@@ -191,7 +201,10 @@ def worker(
 
 
 def _worker_name(given: str | None) -> str:
-    return (given or f"%h-{os.getpid()}").replace("%h", socket.gethostname())
+    host = socket.gethostname()
+    label, _, domain = host.partition(".")
+    meant = {"%h": host, "%n": label, "%d": domain, "%%": "%"}
+    return re.sub("%[hnd%]", lambda found: meant[found[0]], given or f"%h-{os.getpid()}")
 
 
 @contextmanager

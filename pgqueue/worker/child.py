@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
+import logging
 import os
 import signal
 import socket
+import sys
 import threading
+import warnings
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from pgqueue.app import PgQueue
 from pgqueue.describe import describe_exception
-from pgqueue.limits import checked_limits
+from pgqueue.limits import Limits, checked_limits
 from pgqueue.loading import load_app
-from pgqueue.worker import frames
+from pgqueue.request import Request
+from pgqueue.settings import ConfigurationWarning
+from pgqueue.worker import frames, moments
 from pgqueue.worker.executor import Executor
-from pgqueue.worker.logs import configure_logging
+from pgqueue.worker.logs import begin_child
 
 RECEIVE = 1 << 18
+
+_FOR_THE_SUPERVISOR = (
+    "worker_concurrency",
+    "worker_max_tasks_per_child",
+    "worker_max_memory_per_child",
+)
 
 
 def main() -> None:
     """Serve one supervisor until it says quit, or is gone."""
     options = _options()
-    configure_logging(options.log_level, options.log_format, options.name)
+    # The supervisor says once what every child would.
+    warnings.simplefilter("ignore", ConfigurationWarning)
+    Request.hostname = options.name.rpartition("/")[0]  # the worker's: children are numbered
+    begin_child(options.log_level, options.log_format, options.name)
     # The supervisor decides when a child ends: neither a terminal's Ctrl-C is for it, nor the
     # SIGTERM of a service manager that tells the whole group. A handler, because what a task
     # starts would inherit that the signal is ignored.
@@ -36,43 +51,70 @@ def main() -> None:
     try:
         app = load_app(options.app)
         app.import_tasks()
-        pipe.sendall(frames.hello_frame(_hello(app)))
+        worker = _worker(app, options)
+        moments.begin(worker, _told(options), options.log_format)
+        limits = checked_limits(options.time_limit, options.soft_time_limit)
+        limits = limits.over(Limits(app.conf.task_time_limit, app.conf.task_soft_time_limit))
+        pipe.sendall(frames.hello_frame(_hello(app, limits)))
     except BaseException as error:  # noqa: BLE001 (the supervisor must hear why)
         text = describe_exception(error)[1]
         with contextlib.suppress(OSError):  # the supervisor is gone
             pipe.sendall(frames.frame(frames.BROKEN, text))
         raise SystemExit(1) from None
     writer = Writer(pipe.sendall)
-    limits = checked_limits(options.time_limit, options.soft_time_limit)
     executor = Executor(app.tasks, options.slots, writer.put, limits, lent=options.alone)
+    parts = Parts(pipe, app, executor, writer, moments.Moments(worker))
     if not options.alone:
-        _serve(pipe, app, executor, writer)
+        _serve(parts)
     # Only the main thread can be interrupted in what it waits for, see `alarms`.
-    serve = threading.Thread(
-        target=_serve, args=(pipe, app, executor, writer), name="pgqueue-pipe", daemon=True
-    )
+    serve = threading.Thread(target=_serve, args=(parts,), name="pgqueue-pipe", daemon=True)
     serve.start()
     executor.work()
 
 
-def _serve(pipe: socket.socket, app: PgQueue, executor: Executor, writer: Writer) -> NoReturn:
+class Parts(NamedTuple):
+    """What a child consists of."""
+
+    pipe: socket.socket
+    app: PgQueue
+    executor: Executor
+    writer: Writer
+    moments: moments.Moments
+
+
+def _serve(parts: Parts) -> NoReturn:
     reader = frames.FrameReader()
-    while data := _received(pipe):
+    while data := _received(parts.pipe):
         for kind, body in reader.feed(data):
             if kind == frames.JOBS:
-                executor.submit(frames.read_records(body))
+                parts.executor.submit(frames.read_records(body))
             elif kind == frames.RECALL:
-                executor.recall()
+                parts.executor.recall()
+            elif kind == frames.NOTICE:
+                parts.moments.tell(body)
+            elif kind == frames.CANCEL:
+                parts.executor.cancel({(id_, claim) for id_, claim in frames.read_records(body)})
+            elif kind == frames.LIMITS:
+                limits = {name: Limits(*pair) for name, pair in json.loads(body).items()}
+                parts.executor.override(limits)
             elif kind == frames.QUIT:
-                executor.wait_until_idle()
-                app.close()
-                writer.close()
-                os._exit(0)
+                _end(parts)
     # The supervisor is gone, and with it the lease: whatever runs here runs elsewhere soon. What
     # tasks have started ends, too: it is of this process's group.
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
+
+
+def _end(parts: Parts) -> NoReturn:
+    parts.executor.wait_until_idle()
+    parts.moments.end()
+    parts.app.close()
+    parts.writer.close()
+    logging.shutdown()
+    with contextlib.suppress(OSError, ValueError):  # closed, or nobody reads it
+        sys.stdout.flush()
+    os._exit(0)
 
 
 def _received(pipe: socket.socket) -> bytes:
@@ -120,16 +162,30 @@ class Writer:
                 os._exit(1)  # as in _serve
 
 
-def _hello(app: PgQueue) -> dict[str, object]:
+def _worker(app: PgQueue, options: argparse.Namespace) -> moments.WorkerProcess:
+    name, _, process = options.name.rpartition("/")
+    return moments.WorkerProcess(app, name, process, options.slots, options.log_level)
+
+
+def _told(options: argparse.Namespace) -> dict[str, object]:
+    private = ("fd", "name")
+    return {key: value for key, value in vars(options).items() if key not in private}
+
+
+def _hello(app: PgQueue, limits: Limits) -> dict[str, object]:
+    tasks = app.tasks.values()
+    of_tasks = {task.name: task.limits.over(limits) for task in tasks}
     return {
         "name": app.name,
         "dsn": app.dsn,
         "listen_dsn": app.listen_dsn,
         "schema": app.schema,
         "tasks": sorted(app.tasks),
-        "queues": sorted({task.queue for task in app.tasks.values()}),
-        "coroutines": [task.name for task in app.tasks.values() if task.is_async],
-        "limits": {task.name: task.limits for task in app.tasks.values() if any(task.limits)},
+        "queues": app.conf.task_queues or sorted({task.queue for task in tasks}),
+        "coroutines": [task.name for task in tasks if task.is_async],
+        "limits": {name: limits for name, limits in of_tasks.items() if any(limits)},
+        "settings": {name: app.conf[name] for name in _FOR_THE_SUPERVISOR},
+        "remarks": app.conf.remarks,
     }
 
 

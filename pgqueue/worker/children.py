@@ -7,7 +7,7 @@ import json
 import math
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,9 +129,21 @@ class Child(asyncio.Protocol):
         self.room -= len(jobs)
         self._write(frames.jobs_frame(jobs))
 
+    def cancel(self, jobs: Iterable[tuple[str, int]]) -> None:
+        """Ask for jobs, by id and claim, to be cancelled if they wait or are coroutines."""
+        self._write(frames.cancel_frame(jobs))
+
+    def limit(self, limits: Mapping[str, Limits]) -> None:
+        """Tell which tasks have other limits than they declare, for runs that begin from now on."""
+        self._write(frames.limits_frame(limits))
+
     def recall(self) -> None:
         """Ask for the jobs back that no slot has begun."""
         self._write(frames.frame(frames.RECALL))
+
+    def tell(self, event: str, **about: Any) -> None:
+        """Tell the application in the process what happens to the worker."""
+        self._write(frames.notice_frame(event, **about))
 
     def quit(self) -> None:
         """Ask the process to end once it runs nothing."""

@@ -26,18 +26,26 @@ class Cursors:
     """Where each lane's next scan begins: at the last job that was claimed there."""
 
     def __init__(self, queues: Sequence[str]) -> None:
-        self._queues = list(queues)
-        self._start = {(q, p): Lane(q, p) for q in queues for p in PRIORITIES}
-        self._place = dict(self._start)
+        self.queues: list[str] = []
+        self._start: dict[tuple[str, int], Lane] = {}
+        self._place: dict[tuple[str, int], Lane] = {}
+        self.serve(queues)
+
+    def serve(self, queues: Sequence[str]) -> None:
+        """Look into these queues from now on; one that was looked into before keeps its place."""
+        self.queues = list(queues)
+        lanes = {(q, p): Lane(q, p) for q in queues for p in PRIORITIES}
+        self._start |= lanes
+        self._place = lanes | self._place
 
     def lanes(self, *, sweep: bool) -> list[Lane]:
         """Return the lanes to scan, best first; a sweep begins each at its start.
 
         The queue that is first takes turns, so that a full one does not starve the others.
         """
-        self._queues.append(self._queues.pop(0))
+        self.queues = [*self.queues[1:], *self.queues[:1]]
         places = self._start if sweep else self._place
-        return [places[queue, priority] for queue in self._queues for priority in PRIORITIES]
+        return [places[queue, priority] for queue in self.queues for priority in PRIORITIES]
 
     def advance(self, jobs: Sequence[ClaimedJob]) -> None:
         """Note the last job that was claimed in each lane.

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any
 
 from pgqueue.errors import ConfigurationError
+from pgqueue.limits import Limits
 from pgqueue.rows import ClaimedJob, Released
-from pgqueue.worker import board, frames
+from pgqueue.worker import board, frames, verdicts
 from pgqueue.worker.children import Child, ChildOptions
 from pgqueue.worker.frames import Record
 from pgqueue.worker.isolation import Isolation
@@ -20,6 +22,7 @@ from pgqueue.worker.journal import Journal
 from pgqueue.worker.pacing import Pace, Speed
 from pgqueue.worker.processes import describe_exit
 from pgqueue.worker.reports import Batch
+from pgqueue.worker.revoked import Revoked, terminating
 from pgqueue.worker.rules import Rules
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shift import Shift
@@ -45,21 +48,29 @@ class Crew:
         on_change: Callable[[], None],
     ) -> None:
         self._options = options
+        #: How many jobs may run at once, and in how many processes.
+        self.concurrency = options.concurrency
         self._journal = journal
         self._shutdown = shutdown
         self._on_change = on_change
         self._rules = Rules(options.limits)
         self._shift = Shift(options, self._start_shared)
         self._isolation = Isolation(options, self._start_alone)
+        self._revoked = Revoked()
+        self._limits: Mapping[str, Limits] = {}
         self._alone = count(1)
         self._nobody = asyncio.Event()
         self._ending = False
+        #: The child that is told what happens to the worker.
+        self._spokesman: Child | None = None
         self._batch = Batch()
         #: What is being written down; a lost connection must not have it released.
         self._taken = Batch()
         self.pace, self.speed = Pace(), Speed()
         #: How many jobs were in hand after the last were handed out.
         self.stock = 0
+        #: How many jobs of each task the children have been given.
+        self.begun: Counter[str] = Counter()
         #: What the first child says of the application, or why none could be started.
         self.hello: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
@@ -83,9 +94,19 @@ class Crew:
             self._give_back(self._isolation.give_back(now, HOARDING))
             self._isolation.staff(now)
             self._isolation.rest(now)
+            self._end_revoked(now)
+
+    def tell(self, event: str, **about: Any) -> None:
+        """Tell the application, in one child, what happens to the worker."""
+        there = [child for child in self._children if not child.quitting and not child.killed]
+        if self._spokesman not in there:
+            self._spokesman = next((child for child in there if child.ready), None)
+        if self._spokesman:
+            self._spokesman.tell(event, **about)
 
     async def quit(self) -> None:
         """End every child as soon as it runs nothing; kill what outlives the grace."""
+        self.tell("shutdown")
         for child in self._children:
             child.quit()
         remaining = self._shutdown.remaining(asyncio.get_running_loop().time())
@@ -119,7 +140,12 @@ class Crew:
     def slots(self) -> int:
         """How many jobs can run at once now."""
         shared = self._shift.slots
-        return min(shared + self._isolation.in_hand, self._options.concurrency) if shared else 0
+        return min(shared + self._isolation.in_hand, self.concurrency) if shared else 0
+
+    @property
+    def processes(self) -> int:
+        """How many processes share the slots."""
+        return self._shift.processes
 
     @property
     def room(self) -> float:
@@ -148,6 +174,9 @@ class Crew:
         if self._shutdown.under_way:  # asked for while the claim was under way
             self._give_back(jobs)
             return
+        if self._revoked:
+            jobs = self._spare(jobs)
+        self.begun.update([job.task for job in jobs])
         rest, apart = self._rules.divide(jobs)
         if apart:
             self._isolation.take(apart, now)
@@ -204,9 +233,10 @@ class Crew:
             if held is None:
                 continue  # it was given up a moment ago
             job = held[0]
+            revoked = bool(self._revoked) and self._revoked.ended(job)
             if record[0] == frames.UNSTARTED:
                 child.room += 1
-                if self._hand_over(child, job):
+                if not revoked and self._hand_over(child, job):
                     continue
             self._batch.add(record)
             self._journal.ended(job, record)
@@ -227,14 +257,87 @@ class Crew:
                 return True
         return False
 
+    # ── what is asked of it ──────────────────────────────────────────────────────────────────
+
+    def resize(self, concurrency: int) -> None:
+        """Run more or fewer jobs at once from now on; none is ended for that."""
+        more = concurrency - self.concurrency
+        self.concurrency = concurrency
+        if more > 0:
+            self._shift.grow(more)
+        elif more < 0:
+            self._shift.shrink(-more)
+        self._isolation.resize(concurrency, self.processes)
+        self._on_change()
+
+    def restart(self) -> None:
+        """Have every process followed by a new one, which imports the application anew."""
+        self._shift.restart()
+        self._isolation.restart()
+
+    def override(self, limits: Mapping[str, Limits]) -> None:
+        """Put these limits in the place of those that tasks declare, for runs that begin now."""
+        self._limits = limits
+        self._rules.override(limits)
+        for child in self._children:
+            if child.ready:
+                child.limit(limits)
+
+    def hands(self) -> tuple[list[tuple[ClaimedJob, int]], list[ClaimedJob]]:
+        """Return the jobs that a slot may have begun, each with its process, and the others."""
+        begun, waiting = [], self._isolation.waiting
+        for child in self._children:
+            first, others = child.begun_and_waiting()
+            begun += [(job, child.pid) for job in first]
+            waiting += others
+        return begun, waiting
+
+    def revoke(self, jobs: Iterable[tuple[str, int]], signal: str | None) -> None:
+        """Have jobs end, by id and claim; a `def` that runs only if its process is to be killed.
+
+        `signal` is the name of the signal by which a run is to be ended that does not end when it
+        is asked; None: it goes on. Jobs whose claim is not here yet end when they come.
+        """
+        now = asyncio.get_running_loop().time()
+        for job in jobs:
+            self._revoked.add(job, signal, now)
+        self._end_revoked(now)
+
+    def _end_revoked(self, now: float) -> None:
+        """Ask for the end of what was revoked, and kill what does not end when asked."""
+        if not self._revoked:
+            return
+        self._refuse(self._isolation.withdraw(self._revoked))
+        for child in self._children:
+            asked, overdue = self._revoked.judge(child, self._rules.is_coroutine, now)
+            if asked:
+                child.cancel(asked)
+            if overdue:
+                log.warning("%s", terminating(child, overdue))
+                child.kill(verdicts.terminated(*overdue))
+        self._revoked.forget(self.known_claims(), now)
+
+    def _spare(self, jobs: list[ClaimedJob]) -> list[ClaimedJob]:
+        """Return the jobs that are to run; end the others."""
+        self._refuse([job for job in jobs if (job.id, job.claim) in self._revoked])
+        return [job for job in jobs if (job.id, job.claim) not in self._revoked]
+
+    def _refuse(self, jobs: list[ClaimedJob]) -> None:
+        for job in jobs:
+            record = verdicts.cancelled(job)
+            self._batch.add(record)
+            self._journal.ended(job, record)
+        if jobs:
+            self._on_change()
+
     # ── births and deaths ────────────────────────────────────────────────────────────────────
 
     @property
     def _children(self) -> list[Child]:
         return [*self._shift.children, *self._isolation.children]
 
-    async def _start_shared(self, number: int) -> Child:
-        return await self._start(str(number + 1), self._options.slots(number), alone=False)
+    async def _start_shared(self, number: int, slots: int) -> Child:
+        return await self._start(str(number + 1), slots, alone=False)
 
     async def _start_alone(self) -> Child:
         return await self._start(f"alone-{next(self._alone)}", 1, alone=True)
@@ -250,6 +353,8 @@ class Crew:
 
     def _on_hello(self, child: Child, hello: dict[str, Any]) -> None:
         self._rules.learn(hello)
+        if self._limits:
+            child.limit(self._limits)
         if not self.hello.done():
             self.hello.set_result(hello)
         log.debug("process %s (pid %d) is ready", child.options.name, child.pid)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.migrate import DAYS_AHEAD
@@ -16,6 +17,9 @@ log = logging.getLogger("pgqueue.worker")
 
 #: A job whose process died this often is not run again.
 MAX_CRASHES = 3
+#: How many edges the duty to follow looks at in one go: some 20 ms.
+SLICE = 20_000
+NOWHERE = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,25 @@ async def prune(run: Runner) -> None:
     if dropped:
         log.info("dropped finished jobs past their retention: %s", ", ".join(sorted(dropped)))
     await run(operations.prune_workers())
+    await run(operations.prune_groups())
+
+
+async def _follow(run: Runner, *, place: list[UUID]) -> None:
+    """Follow what nobody followed, in the next slice of the edges, which begins behind `place`."""
+    found = await run(operations.unfollowed(place[0], place[1], SLICE))
+    place[:] = (found.parent_id, found.child_id) if found.edges == SLICE else (NOWHERE, NOWHERE)
+    if found.ended:
+        touched = await run(operations.follow(found.ended))
+        log.warning(
+            "%d jobs had ended, and nobody had followed their edges (a worker of an older release, "
+            "or rows were deleted by hand): %d jobs are released, ended or made",
+            len(found.ended),
+            touched,
+        )
 
 
 DUTIES = (
+    Duty("follow", 10.0, partial(_follow, place=[NOWHERE, NOWHERE])),
     Duty("partitions", 3600.0, keep_partitions),
     Duty("prune", 600.0, prune),
 )

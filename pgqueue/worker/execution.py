@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pgqueue.codec import decode, encode
-from pgqueue.describe import describe_exception
-from pgqueue.errors import Retry, StaleClaim
+from pgqueue import attempt, hooks
+from pgqueue.attempt import Ended
+from pgqueue.codec import decode
 from pgqueue.limits import NO_LIMITS, RESERVED, Limits, read_notes
-from pgqueue.options import checked_seconds
-from pgqueue.request import Request, current
-from pgqueue.retry import automatic_delay, may_retry, retries_itself
+from pgqueue.request import Request
+from pgqueue.retry import MAX_DELAY, RetryPolicy
 from pgqueue.rows import FOREVER
+from pgqueue.signals import task_revoked
 from pgqueue.task import Task
 from pgqueue.worker import frames
 from pgqueue.worker.alarms import Alarm, until
 from pgqueue.worker.frames import Record
 
-log = logging.getLogger("pgqueue.task")
+#: How an attempt ended, and the records of those that carry an error.
+_FAILURES = {
+    attempt.FAILED: frames.FAILED,
+    attempt.EXPECTED: frames.EXPECTED,
+    # What was raised as stale is put to the fence, which knows: nobody else may run this job.
+    attempt.STALE: frames.STALE,
+    attempt.REQUEUED: frames.REQUEUED,
+}
 
 
 class Run:
@@ -29,7 +37,7 @@ class Run:
     `limits` are the worker's, for jobs and tasks that have none of their own.
     """
 
-    __slots__ = ("_limits", "_record", "_request", "deadline", "task")
+    __slots__ = ("_limits", "_record", "deadline", "revoked", "task")
 
     def __init__(
         self,
@@ -40,10 +48,16 @@ class Run:
     ) -> None:
         self._record = record
         self._limits = limits
-        self._request: Request | None = None
+        #: Whether its coroutine is cancelled because that was asked for.
+        self.revoked = False
         self.task = tasks.get(record[7])
         expires_in = record[4]
         self.deadline = received + float(expires_in) if expires_in else None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The job's id and claim."""
+        return self._record[0], self._record[1]
 
     @property
     def is_async(self) -> bool:
@@ -54,127 +68,136 @@ class Run:
         """Return the record that gives the job back."""
         return self._ended(frames.UNSTARTED)
 
+    def cancelled(self) -> str:
+        """Return the record of a job that ends because its cancellation was asked for."""
+        return self._ended(frames.CANCELLED, "cancelled")
+
     def run(self) -> str:
         """Run a sync task in this thread; return the record of how it ended."""
         try:
             if self._expired():
+                hooks.act(self._revoked())
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
-            token = current.set(request)
-            try:
-                if request.soft_time_limit is None:
-                    value = task(*request.args, **request.kwargs)
-                else:
-                    with Alarm(request.soft_time_limit):
-                        value = task(*request.args, **request.kwargs)
-                return self._succeeded(task, request, value)
-            finally:
-                current.reset(token)
-        except BaseException as error:  # noqa: BLE001 (whatever a task raises is its outcome)
-            return self._raised(error)
+            call = attempt.called(task, request)
+        except BaseException as error:  # noqa: BLE001 (what cannot be begun has failed)
+            hooks.act(self._unbegun(error))
+            return self._noted(Ended(attempt.FAILED, error=error))
+        soft = request.soft_time_limit
+        return self._noted(
+            attempt.make(task, request, call if soft is None else _alarmed(call, soft))
+        )
 
     async def arun(self) -> str:
         """Run an async task on this loop; return the record of how it ended."""
         try:
             if self._expired():
+                await hooks.aact(self._revoked())
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
-            current.set(request)  # every job is a task of the loop, with a context of its own
-            coroutine = task(*request.args, **request.kwargs)
-            if request.soft_time_limit is not None:
-                coroutine = until(request.soft_time_limit, coroutine)
-            return self._succeeded(task, request, await coroutine)
+            call = attempt.called(task, request)
         except BaseException as error:  # noqa: BLE001 (the same)
-            return self._raised(error)
+            await hooks.aact(self._unbegun(error))
+            return self._noted(Ended(attempt.FAILED, error=error))
+        soft = request.soft_time_limit
+        call = call if soft is None else _alarmed_coroutine(call, soft)
+        ended = await attempt.amake(task, request, call)
+        if self.revoked and isinstance(ended.error, asyncio.CancelledError):
+            return self.cancelled()
+        return self._noted(ended)
 
     def _expired(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
+    def _revoked(self) -> hooks.Calls:
+        if not task_revoked.receivers or self.task is None:
+            return hooks.NOTHING
+        try:
+            return hooks.revoked(*self._begin(), expired=True)
+        except Exception as error:  # noqa: BLE001 (it cannot be read, and need not be)
+            return hooks.unreadable(self.task, self._record[0], error)
+
+    def _unbegun(self, error: BaseException) -> hooks.Calls:
+        id_, name = self._record[0], self._record[7]
+        if self.task is None:
+            return hooks.unknown(name, id_, error)
+        return hooks.unreadable(self.task, id_, error)
+
     def _begin(self) -> tuple[Task[Any, Any], Request]:
-        id_, claim, attempt, max_attempts, _, queue, priority, name, args, kwargs, headers = (
-            self._record
+        id_, claim, number, max_attempts, _, queue, priority, name, args, kwargs, headers = (
+            self._record[:11]
         )
-        if self.task is None:  # claims name only what every child has registered
+        task = self.task
+        if task is None:  # claims name only what every child has registered
             raise LookupError(f"no task is named {name!r} in this process")
+        plan = task.plan
         request = Request(
             id=id_,
             task=name,
             queue=queue,
             args=decode(args),
             kwargs=decode(kwargs),
-            attempt=int(attempt),
-            max_retries=_max_retries(max_attempts, self.task),
+            attempt=int(number),
+            max_retries=_max_retries(max_attempts, plan.policy),
             claim=int(claim),
             priority=int(priority),
+            root_id=id_,
+            ignore_result=plan.ignore_result,
         )
-        limits = self.task.limits
+        if len(self._record) > 11:  # noqa: PLR2004 (the fields above)
+            parent_id, root_id, linked = self._record[11:14]
+            request.parent_id, request.linked = parent_id or None, bool(linked)
+            request.root_id = root_id or id_
+        if self.deadline is not None and self.deadline < MAX_DELAY:
+            left = timedelta(seconds=self.deadline - time.monotonic())
+            request.expires = datetime.now(UTC) + left
+        limits = plan.limits
         if headers:
             request.headers = decode(headers)
             if isinstance(request.headers, dict):  # SQL by hand can write others
-                limits = read_notes(request.headers.pop(RESERVED, None)).limits.over(limits)
+                request.notes = request.headers.pop(RESERVED, None)
+                limits = read_notes(request.notes).limits.over(limits)
+                if request.notes and "ignore_result" in request.notes:
+                    request.ignore_result = request.notes["ignore_result"] is True
         if limits is not NO_LIMITS or self._limits is not NO_LIMITS:
             request.time_limit, request.soft_time_limit = limits.over(self._limits)
-        self._request = request
-        return self.task, request
+        return task, request
 
-    def _succeeded(self, task: Task[Any, Any], request: Request, value: Any) -> str:
-        if request.finished:
-            if value is not None and request.result is None:
-                log.warning(
-                    "%s[%s]: the returned value is not stored, because self.transaction() had "
-                    "finished the job; call self.set_result(value) inside its block",
-                    task.name,
-                    request.id,
-                )
+    def _noted(self, ended: Ended) -> str:
+        """Return the record of how an attempt ended."""
+        how = ended.how
+        if how == attempt.SUCCEEDED:
+            return self._ended(frames.SUCCEEDED, ended.result)
+        if how == attempt.DONE:
             return self._ended(frames.DONE)
-        if value is None:
-            return self._ended(frames.SUCCEEDED, request.result or "")
-        return self._ended(frames.SUCCEEDED, encode(value, at="result"))
-
-    def _raised(self, error: BaseException) -> str:
-        request = self._request
-        if request is not None and request.finished and not _is(error, StaleClaim):
-            log.error(
-                "%s[%s] raised after self.transaction() had finished the job; it stays succeeded",
-                request.task,
-                request.id,
-                exc_info=error,
-            )
-            return self._ended(frames.DONE)
-        delay, cause = None, error
-        if request is not None and self.task is not None:
-            try:
-                delay, cause = _judged(self.task, request, error)
-            except BaseException as worse:  # noqa: BLE001 (so it made a retry that cannot be)
-                cause = worse
-        described = map(frames.plain, describe_exception(cause))
-        if delay is not None:
-            return self._ended(frames.RETRIED, str(delay), *described)
-        # What was raised as stale is put to the fence, which knows: nobody else may run this job.
-        code = frames.STALE if _is(error, StaleClaim) else frames.FAILED
-        return self._ended(code, *described)
+        if how in (attempt.IGNORED, attempt.REVOKED):
+            return self._ended(frames.CANCELLED, how)
+        described = map(frames.plain, ended.described())
+        if how != attempt.RETRIED:
+            return self._ended(_FAILURES[how], *described)
+        assert ended.retry is not None
+        changes = ended.retry.changes or ()
+        return self._ended(frames.RETRIED, str(ended.retry.countdown), *described, *changes)
 
     def _ended(self, code: str, *fields: str) -> str:
         return frames.outcome_record(code, self._record[0], self._record[1], *fields)
 
 
-def _max_retries(max_attempts: str, task: Task[Any, Any]) -> int | None:
+def _alarmed(call: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    def called(*args: Any, **kwargs: Any) -> Any:
+        with Alarm(seconds):
+            return call(*args, **kwargs)
+
+    return called
+
+
+def _alarmed_coroutine(
+    call: Callable[..., Coroutine[Any, Any, Any]], seconds: float
+) -> Callable[..., Coroutine[Any, Any, Any]]:
+    return lambda *args, **kwargs: until(seconds, call(*args, **kwargs))
+
+
+def _max_retries(max_attempts: str, policy: RetryPolicy) -> int | None:
     if not max_attempts:
-        return task.policy.max_retries
+        return policy.max_retries
     return None if int(max_attempts) == FOREVER else int(max_attempts) - 1
-
-
-def _judged(
-    task: Task[Any, Any], request: Request, error: BaseException
-) -> tuple[float | None, BaseException]:
-    """Return the seconds until the next attempt, None if there is none, and what went wrong."""
-    if _is(error, Retry):
-        assert isinstance(error, Retry)
-        delay = max(0.0, checked_seconds("countdown", error.countdown))
-        return delay, error if error.exc is None else error.exc
-    again = retries_itself(task.policy, error) and may_retry(request.max_retries, request.retries)
-    return automatic_delay(task.policy, request.retries) if again else None, error
-
-
-def _is(error: BaseException, kind: type[BaseException]) -> bool:
-    return issubclass(type(error), kind)  # isinstance() would ask the error itself, which may lie

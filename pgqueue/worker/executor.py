@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
@@ -48,7 +48,9 @@ class Executor:
         #: Threads that wait to be handed something; one that is lent comes with `work`.
         self._resting = int(lent)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Run] = {}
+        #: What tasks declare whose limits are others now.
+        self._declared: dict[str, Limits] = {}
 
     def submit(self, records: list[Record]) -> None:
         """Take jobs to run, as soon as slots are free."""
@@ -68,6 +70,26 @@ class Executor:
             unstarted, self._waiting = self._waiting, deque()
         for run in unstarted:
             self._report(run.unstarted())
+
+    def cancel(self, jobs: Container[tuple[str, str]]) -> None:
+        """Cancel jobs, by id and claim: those that no slot has begun, and coroutines."""
+        with self._lock:
+            found = [run for run in self._waiting if run.key in jobs]
+            for run in found:
+                self._waiting.remove(run)
+            loop = self._loop
+        for run in found:
+            self._report(run.cancelled())
+        if loop:
+            loop.call_soon_threadsafe(self._cancel_coroutines, jobs)
+
+    def override(self, limits: Mapping[str, Limits]) -> None:
+        """Put these limits in the place of those that tasks declare; all others as declared."""
+        for name, declared in self._declared.items():
+            self._tasks[name].limits = declared
+        self._declared = {name: self._tasks[name].limits for name in limits if name in self._tasks}
+        for name in self._declared:
+            self._tasks[name].limits = limits[name]
 
     def wait_until_idle(self) -> None:
         """Return when no job runs and none waits."""
@@ -124,13 +146,19 @@ class Executor:
     def _start_coroutine(self, run: Run) -> None:
         assert self._loop
         task = self._loop.create_task(self._await(run), name=run.task.name if run.task else None)
-        self._running.add(task)
+        self._running[task] = run
         task.add_done_callback(lambda task: self._ended(run, task))
 
     def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        if task.cancelled():  # by another task, before it had begun
-            self._end(run.unstarted())
+        del self._running[task]
+        if task.cancelled():  # before it had begun: by request, or by another task
+            self._end(run.cancelled() if run.revoked else run.unstarted())
+
+    def _cancel_coroutines(self, jobs: Container[tuple[str, str]]) -> None:
+        for task, run in self._running.items():
+            if run.key in jobs and not run.revoked:  # once: it may be about to clean up
+                run.revoked = True
+                task.cancel()
 
     async def _await(self, run: Run) -> None:
         self._end(await run.arun())

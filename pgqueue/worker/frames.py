@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pgqueue.limits import Limits
 from pgqueue.rows import ClaimedJob
 
-JOBS, RECALL, QUIT = "J", "R", "Q"  # to the child
+JOBS, RECALL, QUIT, CANCEL, LIMITS = "J", "R", "Q", "C", "L"  # to the child
+NOTICE = "N"  # the same: what happens to the worker, for the application
 HELLO, OUTCOMES, BROKEN = "H", "O", "B"  # from the child
 
 #: The first field of an outcome's record.
 SUCCEEDED, FAILED, RETRIED, CANCELLED = "S", "F", "R", "C"
 UNSTARTED, DONE, STALE = "U", "D", "X"
+#: Failed as its task said it may, and given back by its task.
+EXPECTED, REQUEUED = "E", "Q"
 
 RECORD, FIELD = "\x1e", "\x1f"
 _LENGTH = struct.Struct("!I")
@@ -38,6 +42,16 @@ def frame(kind: str, body: str = "") -> bytes:
 def jobs_frame(jobs: Iterable[ClaimedJob]) -> bytes:
     """Return the frame that hands jobs to a child."""
     return frame(JOBS, RECORD.join([_job_record(job) for job in jobs]))
+
+
+def cancel_frame(keys: Iterable[tuple[str, int]]) -> bytes:
+    """Return the frame that asks a child to cancel jobs, given by id and claim."""
+    return frame(CANCEL, RECORD.join([f"{id_}{FIELD}{claim}" for id_, claim in keys]))
+
+
+def limits_frame(limits: Mapping[str, Limits]) -> bytes:
+    """Return the frame that says which tasks have other limits than they declare."""
+    return frame(LIMITS, json.dumps(limits))
 
 
 def read_records(body: str) -> list[Record]:
@@ -63,6 +77,11 @@ def outcomes_frame(records: Iterable[str]) -> bytes:
 def hello_frame(hello: dict[str, Any]) -> bytes:
     """Return the frame with which a child introduces itself."""
     return frame(HELLO, json.dumps(hello))
+
+
+def notice_frame(event: str, **about: Any) -> bytes:
+    """Return the frame that tells a child what happens to the worker."""
+    return frame(NOTICE, json.dumps({"event": event, **about}))
 
 
 class FrameReader:
@@ -101,5 +120,8 @@ def _job_record(job: ClaimedJob) -> str:
             job.args,
             job.kwargs,
             job.headers or "",
+            job.parent_id or "",
+            job.root_id or "",
+            "t" if job.linked else "",
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 
 from pgqueue.rows import ClaimedJob
 from pgqueue.worker import verdicts
@@ -38,6 +38,20 @@ class Isolation:
         self._starting: set[asyncio.Future[None]] = set()
         self._deadlines: dict[Child, asyncio.TimerHandle] = {}
         self._not_before = 0.0
+
+    def resize(self, concurrency: int, processes: int) -> None:
+        """Have at most as many processes as the worker has slots now; those that run go on."""
+        self._most, self._at_once = concurrency, processes
+        for child in self.children[concurrency:]:
+            if _is_idle(child):
+                child.quit()
+
+    def restart(self) -> None:
+        """Have jobs run in processes that are started from now on."""
+        for child in self.children:
+            child.room = 0
+            if _is_idle(child):
+                child.quit()
 
     @property
     def waiting(self) -> list[ClaimedJob]:
@@ -107,6 +121,12 @@ class Isolation:
         back = [each.job for each, since in self._waiting if now - since >= patience]
         self._waiting = deque(item for item in self._waiting if now - item[1] < patience)
         return back
+
+    def withdraw(self, jobs: Container[tuple[str, int]]) -> list[ClaimedJob]:
+        """Forget those of these jobs that wait, and return them."""
+        found = [job for job in self.waiting if (job.id, job.claim) in jobs]
+        self._waiting = deque(item for item in self._waiting if item[0].job not in found)
+        return found
 
     async def _add(self) -> None:
         self.children.append(await self._start())

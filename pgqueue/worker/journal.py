@@ -36,6 +36,10 @@ class Journal:
         code = record[0]
         if code == frames.FAILED:
             _say(logging.ERROR, job, f"failed at attempt {job.attempt}: {record[3]}")
+        elif code == frames.EXPECTED:
+            _say(logging.INFO, job, f"failed at attempt {job.attempt}, as expected: {record[3]}")
+        elif code == frames.REQUEUED:
+            _say(logging.INFO, job, f"rejected, and back in the queue: {record[3]}")
         elif code == frames.RETRIED:
             delay = float(record[3])
             text = f"failed at attempt {job.attempt}, next in {delay:.3g} s: {record[4]}"

@@ -9,13 +9,15 @@ import math
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import psycopg
 
 from pgqueue import __version__, operations
 from pgqueue.backoff import Seldom
+from pgqueue.query import Query
+from pgqueue.rows import Beat
 from pgqueue.worker import board
 from pgqueue.worker.control import QUIET, Control, Runner, first_line
 from pgqueue.worker.crew import Crew
@@ -49,6 +51,10 @@ class Liveness:
         self._unsettled = False
         #: Set to have a heartbeat now.
         self.now = asyncio.Event()
+        #: All ids that this worker has had: what it is told may be under an older one.
+        self.ids: list[int] = []
+        #: Called after each heartbeat that got through, with what it has brought.
+        self.on_beat: Callable[[Beat], Awaitable[None]] = _nothing_to_heed
 
     async def register(
         self, options: WorkerOptions, queues: Sequence[str], tasks: Sequence[str]
@@ -67,6 +73,11 @@ class Liveness:
         async with self._control.transaction() as run:
             await self._register(run)
 
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return int(self._row["pid"])
+
     async def serve(self) -> None:
         """Renew the lease, for ever."""
         while True:
@@ -74,7 +85,8 @@ class Liveness:
             self.now.clear()
             try:
                 async with self._control.transaction() as run:
-                    await self._beat(run)
+                    beat = await self._beat(run)
+                await self.on_beat(beat)
             except psycopg.Error as error:
                 log.debug("a heartbeat did not get through: %s", first_line(error))
                 self.refusal = error.sqlstate or ""
@@ -85,12 +97,15 @@ class Liveness:
     async def mend(self, run: Runner) -> None:
         """Put right what a broken connection may have left: claims whose answer was lost."""
         self._lifeline = None  # it went with the session
-        await self._beat(run)
+        beat = await self._beat(run)
+        if beat.told:
+            self.now.set()
         await self._release_unknown(run)
         self._unsettled = not self._lifeline
 
     async def _register(self, run: Runner) -> None:
         self.worker_id = await run(operations.register(self._row, LEASE))
+        self.ids.append(self.worker_id)
         self._lifeline = None  # the one it holds is the old id's
         self._unsettled = False  # whoever claims under the old id gets nothing
         await self._hold(run)  # before the first claim, so that it tells when this session is over
@@ -106,19 +121,28 @@ class Liveness:
             if self._news.may(asyncio.get_running_loop().time()):
                 log.info("%d jobs were claimed into a broken connection, are released", len(lost))
 
-    async def _beat(self, run: Runner) -> None:
+    def adapted(self, queues: Sequence[str], processes: int, concurrency: int) -> Query[None]:
+        """Return what notes that the worker serves other queues, or has other slots."""
+        self._row |= {
+            "queues": list(queues),
+            "processes": processes,
+            "concurrency": concurrency,
+        }
+        return operations.adapt(self.worker_id, queues, processes, concurrency)
+
+    async def _beat(self, run: Runner) -> Beat:
         trips = {"round_trips": self._control.round_trips}
         stats = json.dumps({**self._journal.counts(), **trips, "pids": self._crew.pids()})
         active = self._crew.active(asyncio.get_running_loop().time())
         await self._hold(run)
         beat = operations.heartbeat(self.worker_id, LEASE, stats, active, lifeline=self._lifeline)
-        alive = await run(beat)
-        if alive and self._unsettled and self._lifeline:
+        news: Beat | None = await run(beat)
+        if news and self._unsettled and self._lifeline:
             # The session before has let go of it: it is over, and so is what it was still claiming
             # when this one asked for the first time.
             await self._release_unknown(run)
             self._unsettled = False
-        if not alive:
+        if not news:
             log.error(
                 "worker id %d let its lease of %g s go by: its jobs run elsewhere, its own "
                 "outcomes of them are refused; registering anew",
@@ -127,4 +151,10 @@ class Liveness:
             )
             await self._register(run)
             self.now.set()
+            news = Beat(told=True, settings="")  # perhaps: under the old id
         self.beat_at, self.refusal = time.monotonic(), ""
+        return news
+
+
+async def _nothing_to_heed(beat: Beat) -> None:
+    del beat

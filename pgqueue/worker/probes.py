@@ -30,7 +30,7 @@ class Probes:
     def __init__(self, board: Board, shutdown: Shutdown, crew: Crew) -> None:
         self._board = board
         self._shutdown = shutdown
-        self._crew = crew
+        self.crew = crew
         self._database: tuple[Control, Liveness] | None = None
 
     def pages(self) -> dict[str, Page]:
@@ -51,7 +51,7 @@ class Probes:
         database, schema = self._ask_database()
         states = {
             "worker": self._stage(),
-            "children": "ready" if self._crew.slots else "none",
+            "children": "ready" if self.crew.slots else "none",
             "database": database,
             "schema": schema,
         }

@@ -71,6 +71,11 @@ class Pump:
         self._schedule.wake()
         self._work.set()
 
+    def serve(self, queues: Sequence[str]) -> None:
+        """Claim from these queues from now on."""
+        self._cursors.serve(queues)
+        self.wake()
+
     async def run(self, queues: Sequence[str], tasks: Sequence[str]) -> None:
         """Work until stopping is asked for and every job in hand is written down."""
         self._cursors, self._tasks = claims.Cursors(queues), tasks
@@ -113,7 +118,7 @@ class Pump:
             await asyncio.sleep(min(pause, pacing.GATHER))
 
     def _wanted(self) -> int:
-        if self._shutdown.under_way:
+        if self._shutdown.under_way or not self._cursors.queues:
             return 0
         slots = self._crew.slots
         if not slots:

@@ -12,6 +12,9 @@ from pgqueue.rows import Finished, Released, Retried
 from pgqueue.worker import frames
 from pgqueue.worker.duties import MAX_CRASHES
 
+#: Of these, the fence refuses what is stale indeed.
+_FAILURES = (frames.FAILED, frames.EXPECTED, frames.STALE)
+
 
 @dataclass(slots=True)
 class Batch:
@@ -41,13 +44,19 @@ class Batch:
         number = int(claim)
         if code == frames.SUCCEEDED:
             self.finished.append(Finished(id_, number, "succeeded", result=fields[0] or None))
-        elif code in (frames.FAILED, frames.STALE):  # the fence refuses what is stale indeed
+        elif code in (
+            frames.FAILED,
+            frames.EXPECTED,
+            frames.STALE,
+        ):  # the fence refuses what is stale indeed
             self.finished.append(Finished(id_, number, "failed", None, fields[0], fields[1]))
         elif code == frames.RETRIED:
-            self.retried.append(Retried(id_, number, float(fields[0]), fields[1], fields[2]))
+            seconds, error, traceback, *changes = fields
+            changed = [change or None for change in changes]
+            self.retried.append(Retried(id_, number, float(seconds), error, traceback, *changed))
         elif code == frames.CANCELLED:
             self.finished.append(Finished(id_, number, "cancelled", None, fields[0]))
-        elif code == frames.UNSTARTED:
+        elif code in (frames.UNSTARTED, frames.REQUEUED):
             self.released.append(Released(id_, number))
 
     def merge(self, later: Batch) -> None:
@@ -75,19 +84,19 @@ class Batch:
         """Return what writes the batch down, in order.
 
         Jobs that go back to the queue although their cancellation was asked for are cancelled in
-        the same transaction.
+        the same transaction. What follows edges comes last: who waits is locked after who runs.
         """
         queries: list[Query[Any]] = []
-        if self.finished:
-            queries.append(operations.finish(self.finished))
         if self.retried:
             queries.append(operations.retry(self.retried))
         if self.released:
             queries.append(operations.release(self.released))
-        for cause, jobs in self.crashed.items():
-            queries.append(operations.crash(jobs, cause, MAX_CRASHES, alone=True))
         for cause, jobs in self.suspected.items():
             queries.append(operations.suspect(jobs, cause))
+        for cause, jobs in self.crashed.items():
+            queries.append(operations.crash(jobs, cause, MAX_CRASHES, alone=True))
+        if self.finished:
+            queries.append(operations.finish(self.finished))
         if back := self._going_back():
             queries.append(operations.cancel_requested(back))
         return queries

@@ -30,13 +30,26 @@ class Rules:
 
     def __init__(self, limits: Limits = NO_LIMITS) -> None:
         self._default = limits
+        self._declared: dict[str, Limits] = {}
+        self._said: Mapping[str, Limits] = {}
         self._of_tasks: dict[str, Limits] = {}
         self._coroutines: frozenset[str] = frozenset()
 
     def learn(self, hello: Mapping[str, Any]) -> None:
         """Take over what a child says of its tasks."""
-        self._of_tasks = {name: Limits(*limits) for name, limits in hello["limits"].items()}
+        self._declared = {name: Limits(*limits) for name, limits in hello["limits"].items()}
         self._coroutines = frozenset(hello["coroutines"])
+        self.override(self._said)
+
+    def override(self, limits: Mapping[str, Limits]) -> None:
+        """Put these limits in the place of those that tasks declare; all others as declared."""
+        self._said = limits
+        all_limits = {**self._declared, **limits}
+        self._of_tasks = {name: each for name, each in all_limits.items() if any(each)}
+
+    def is_coroutine(self, task: str) -> bool:
+        """Whether a task is `async def`."""
+        return task in self._coroutines
 
     def divide(self, jobs: list[ClaimedJob]) -> tuple[list[ClaimedJob], Sequence[Apart]]:
         """Return the jobs that may run beside others, and those that may not."""

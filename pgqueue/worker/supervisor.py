@@ -29,6 +29,7 @@ from pgqueue.config import hide_password
 from pgqueue.errors import ConfigurationError, SchemaMismatch
 from pgqueue.worker import duties, skew
 from pgqueue.worker.board import REST, Board, tick
+from pgqueue.worker.commands import Commands
 from pgqueue.worker.control import Control, Runner, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.health import HealthServer
@@ -99,18 +100,40 @@ class Supervisor:
     async def run(self) -> None:
         """Start, work, stop."""
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._asked_to_stop)
-        loop.add_signal_handler(signal.SIGINT, self._asked_to_stop)
-        for number, act in ((signal.SIGHUP, self._asked_to_stop), (signal.SIGQUIT, self._end_now)):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means that it is not to end
-                loop.add_signal_handler(number, act)
+        loop.add_signal_handler(signal.SIGTERM, self._asked_to_stop, "SIGTERM")
+        loop.add_signal_handler(signal.SIGINT, self._asked_to_stop, "SIGINT")
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: it is not to end
+            loop.add_signal_handler(signal.SIGHUP, self._asked_to_stop, "SIGHUP")
+        if signal.getsignal(signal.SIGQUIT) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGQUIT, self._end_now)
         await _until_done(self._live(), [self._board.follow("supervisor", _breathe())])
 
     async def _live(self) -> None:
-        await self.crew.start()
-        hello = await self._unless_asked_to_stop(self.crew.hello)
+        hello = await self._introduced()
         if hello is not None:
             await self._work(hello)
+
+    async def _introduced(self) -> dict[str, Any] | None:
+        """Start the children; return what they say of the application, or None if it is to stop.
+
+        Where its settings want other children than were started, these are replaced before they
+        have got any job: who writes that on the command line saves this second start.
+        """
+        await self.crew.start()
+        hello = await self._unless_asked_to_stop(self.crew.hello)
+        if hello is None:
+            return None
+        for remark in hello["remarks"]:
+            log.warning("%s", remark)
+        settled = self._options.settled(hello["settings"])
+        if settled == self._options:
+            return hello
+        self._options = settled
+        self.crew.kill()
+        self.crew = Crew(settled, self._journal, self._shutdown, self._on_change)
+        self._probes.crew = self.crew
+        await self.crew.start()
+        return await self._unless_asked_to_stop(self.crew.hello)
 
     async def _unless_asked_to_stop(self, step: Awaitable[T]) -> T | None:
         """Return what a step of the start returns; None if it is to stop before that is there."""
@@ -151,6 +174,18 @@ class Supervisor:
             control, listener, liveness, self.crew, self._journal, self._shutdown
         )
         listener.on_jobs, listener.on_control = pump.wake, liveness.now.set
+        commands = Commands(
+            o,
+            hello,
+            queues,
+            control=control,
+            liveness=liveness,
+            crew=self.crew,
+            pump=pump,
+            listener=listener,
+            journal=self._journal,
+            stop=self._told_to_stop,
+        )
 
         async def mend(run: Runner) -> None:
             await liveness.mend(run)
@@ -159,7 +194,9 @@ class Supervisor:
         await self._unless_asked_to_stop(liveness.register(o, queues, tasks))
         if not liveness.worker_id:
             return
-        control.on_reconnect = mend
+        with contextlib.suppress(psycopg.OperationalError):  # then the first heartbeat brings it
+            await commands.learn()
+        control.on_reconnect, liveness.on_beat = mend, commands.heed
         self._probes.begun(control, liveness)
         log.info(
             "worker %s is ready: %d tasks, queues %s, %d slots in %d processes, %s",
@@ -170,6 +207,7 @@ class Supervisor:
             o.processes,
             hide_password(hello["dsn"]) or "the database of libpq's variables",
         )
+        self.crew.tell("ready")
         follow = self._board.follow
         background = [
             follow("listener", listener.serve()),
@@ -216,7 +254,12 @@ class Supervisor:
         log.error("%s", mismatch)
         self._asked_to_stop()
 
-    def _asked_to_stop(self) -> None:
+    def _told_to_stop(self) -> None:
+        """Stop as at a first signal; one that is stopping already is left to that."""
+        if not self._shutdown.under_way:
+            self._asked_to_stop()
+
+    def _asked_to_stop(self, by: str | None = None) -> None:
         if self._shutdown.ask(asyncio.get_running_loop().time()):
             log.info(
                 "stopping: no new claims; %d jobs in hand, running ones have %g s to end (a second "
@@ -224,6 +267,7 @@ class Supervisor:
                 self.crew.in_hand,
                 self._options.grace,
             )
+            self.crew.tell("shutting_down", sig=by, how="Warm", exitcode=int(bool(self._mismatch)))
             self.crew.recall()
             self._on_change()
         else:

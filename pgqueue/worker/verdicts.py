@@ -19,6 +19,16 @@ def overdue(job: ClaimedJob, seconds: float) -> Record:
     return [frames.FAILED, job.id, str(job.claim), error, ""]
 
 
+def cancelled(job: ClaimedJob) -> Record:
+    """Return the record of a job that is not begun, because its cancellation was asked for."""
+    return [frames.CANCELLED, job.id, str(job.claim), "cancelled"]
+
+
+def terminated(job: ClaimedJob, signal: str) -> Record:
+    """Return the record of a job whose process is killed because that was asked for."""
+    return [frames.CANCELLED, job.id, str(job.claim), f"terminated ({signal})"]
+
+
 def told(begun: Sequence[ClaimedJob], fate: Batch) -> str:
     """Return what becomes of the jobs that a dead process had begun, to end a line with."""
     names = ", ".join(f"{job.task}[{job.id}]" for job in begun[:NAMED])

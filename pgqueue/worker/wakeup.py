@@ -115,8 +115,15 @@ class Listener:
                     return SCARCE
         return 0.0
 
+    def serve_queues(self, queues: Sequence[str]) -> None:
+        """Sleep for want of jobs in these queues, from the next time on."""
+        self._queues = list(queues)
+
     async def lie_down(self) -> bool:
         """Ask to be woken; True if that is newly in force, so that one more look is due."""
+        if left := self._asleep - set(self._queues):
+            self._asleep -= left
+            await self._ask(operations.get_up(left))
         wanted = set(self._queues) - self._asleep
         if not wanted or not self.works:
             return False

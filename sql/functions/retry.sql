@@ -1,5 +1,6 @@
 -- Runs finished jobs again, under their ids and from their first attempt on; returns the ids.
--- Jobs that are not finished, and ids that nobody has, are left out.
+-- Jobs that are not finished, and ids that nobody has, are left out; so are those that waited for a
+-- job that failed, and never got what they were to run with.
 --
 --     select pgqueue.retry(array(select id from pgqueue.jobs where state = 'failed' and task = 'mail.send'));
 --     select pgqueue.retry('0198…'::uuid);
@@ -17,6 +18,7 @@ begin
         select j.id
         from pgqueue.jobs j
         where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
+          and coalesce(j.open_parents, 0) = 0
         order by j.id
         for update
     ), gone as (
@@ -27,14 +29,15 @@ begin
     ), again as (
         insert into pgqueue.jobs_live
             (id, queue, task, priority, max_attempts, claim, run_at, created_at, args, kwargs,
-             headers, past_errors)
+             headers, past_errors, parent_id, root_id, open_parents, linked)
         select
             g.id, g.queue, g.task, g.priority, g.max_attempts, g.claim, t.now, g.created_at, g.args,
             g.kwargs, g.headers,
             case when g.state = 'failed'
                  then pgqueue.add_error(g.past_errors, g.attempt, g.claim, g.worker_id, g.started_at,
                                         g.finished_at, g.error, g.traceback)
-                 else g.past_errors end
+                 else g.past_errors end,
+            g.parent_id, g.root_id, g.open_parents, g.linked
         from gone g, (select pgqueue.now() as now) t
         order by g.id
         returning id, queue

@@ -27,7 +27,8 @@ def test_a_claimed_job_is_running_under_a_new_claim_number(jobs, clock, worker):
     clock.advance(10)
     (claimed,) = jobs.claim(worker)
     assert claimed._replace(run_at="") == (
-        job, 1, 1, 4, 50.0, "default", 0, "", "add", "[1]", '{"a": 2}', '{"t": 1}'
+        job, 1, 1, 4, 50.0, "default", 0, "", "add", "[1]", '{"a": 2}', '{"t": 1}',
+        None, None, None,
     )  # fmt: skip
     row = jobs.get(job)
     assert (row.state, row.claim, row.attempt, row.worker_id) == ("running", 1, 1, worker)
@@ -226,3 +227,14 @@ def test_a_claim_of_the_untouched_passes_over_what_a_transaction_locked_in_vain(
         raise ZeroDivisionError
     assert jobs.claim_ids(worker, untouched=True) == [following]
     assert jobs.claim_ids(worker) == [touched]
+
+
+def test_a_claim_of_the_untouched_takes_what_was_locked_and_then_queued_by_one_transaction(
+    jobs, other, worker
+):
+    """As follow() releases a child and retry puts a job back: else only a sweep would find it."""
+    job = jobs.add(queue="elsewhere")
+    with other.transaction():
+        other.connection.execute("select from pgqueue.jobs_live for update")
+        other.connection.execute("update pgqueue.jobs_live set queue = 'default'")
+    assert jobs.claim_ids(worker, untouched=True) == [job]

@@ -25,7 +25,7 @@ def hold(jobs, worker):
 
 
 def beat(jobs, worker, lifeline=None):
-    return jobs.run(operations.heartbeat(worker, 30.0, "{}", "[]", lifeline=lifeline))
+    return bool(jobs.run(operations.heartbeat(worker, 30.0, "{}", "[]", lifeline=lifeline)))
 
 
 def watch(jobs, watcher=0):

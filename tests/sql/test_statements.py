@@ -17,9 +17,15 @@ from support.schema import dump
 GENERATED = {"schema"}  # for reading only
 STATEMENTS = sorted({file.stem for file in FOLDER.glob("*.sql")} - GENERATED)
 FILES = sorted(file for file in FOLDER.rglob("*.sql") if file.stem not in GENERATED)
-#: now() itself; ids; when a file was applied; what is compared with the server's own times.
+#: now() itself; ids; when a file was applied, and on what day; what is compared with the server's
+#: own times.
 CLOCKS = {"functions/now.sql", "functions/uuid7.sql", "migrations/0001_jobs.sql"}
-CLOCKS |= {"note_schema_file.sql", "live_table.sql", "vacuum_holders.sql"}
+CLOCKS |= {
+    "migrations/0007_roots.sql",
+    "note_schema_file.sql",
+    "live_table.sql",
+    "vacuum_holders.sql",
+}
 CLOCK = re.compile(
     r"(?<!pgqueue\.)\bnow\s*\(|\b(current_(date|time|timestamp)|localtime(stamp)?|timeofday"
     r"|(clock|statement|transaction)_timestamp)\b"

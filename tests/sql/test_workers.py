@@ -12,7 +12,7 @@ def lost(jobs):
 
 
 def beat(jobs, worker, lease=30.0, stats="{}", active="[]"):
-    return jobs.run(operations.heartbeat(worker, lease, stats, active))
+    return bool(jobs.run(operations.heartbeat(worker, lease, stats, active)))
 
 
 def test_a_registered_worker_is_seen_with_what_it_said(jobs, clock):

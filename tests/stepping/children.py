@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import canvases
 import psycopg
 from actors import Actor, Steps, World
 from sessions import BEGIN, COMMIT, CONNECT, IDLE, ROLLBACK, Lost
 
 from pgqueue import operations
 from pgqueue.rows import ClaimedJob, Finished
+
+#: How often a task has others take its place.
+REPLACES = 0.3
 
 
 class Child(Actor):
@@ -48,20 +52,32 @@ class Child(Actor):
         yield BEGIN
         try:
             yield write(job)
-            said = yield from self.finish(job)
+            replaces = self.world.random.random() < REPLACES and not self.world.draining
+            said = yield from (self.replace if replaces else self.finish)(job)
             yield COMMIT if said == "done" else ROLLBACK
         except psycopg.Error as error:
             if not isinstance(error, Lost):
                 yield ROLLBACK
             raise
         if said == "done":
-            self.world.ledger.written("finish", job.id, job.claim, self.name.partition("/")[0])
+            end = "replace" if replaces else "finish"
+            self.world.ledger.written(end, job.id, job.claim, self.name.partition("/")[0])
         return said
 
     def finish(self, job: ClaimedJob) -> Steps:
         """Finish the job in the transaction that is open; return what became of it."""
         finished = yield operations.finish([Finished(job.id, job.claim, "succeeded")])
         return "done" if job.id in finished else "stale"
+
+    def replace(self, job: ClaimedJob) -> Steps:
+        """Have other jobs take its place, in the transaction that is open."""
+        jobs, edges = canvases.replacement(self.world.random, job.id)
+        if not (yield operations.replace(job.id, job.claim, len(jobs))):
+            return "stale"
+        # The fence has let it through: whoever else may end the job waits for this transaction.
+        canvases.note(self.world.ledger, edges)
+        yield operations.enqueue_canvas(jobs, edges)
+        return "done"
 
 
 def write(job: ClaimedJob) -> Any:

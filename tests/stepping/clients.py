@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import canvases
 import psycopg
 from actors import MAX_ATTEMPTS, QUEUES, TASK, Actor, Steps, World
 from rules import must
@@ -48,6 +49,7 @@ class Client(Actor):
             self._enqueue: 0 if busy else 30,
             self._enqueue_many: 0 if busy else 10,
             self._together: 0 if busy else 20,
+            self._canvas: 0 if busy else 15,
             self._enqueue_again: 6,
             self._cancel: 8,
             self._requeue: 0 if busy else 16,
@@ -98,6 +100,17 @@ class Client(Actor):
         yield from self._send(operations.enqueue_many(jobs, wake=True))
         self.world.ledger.enqueued(str(job.id) for job in jobs)
 
+    def _canvas(self) -> Steps:
+        """Jobs that wait for each other, in one statement."""
+        jobs, edges = canvases.some(self.random)
+        ids = [str(job.id) for job in jobs]
+        canvases.note(self.world.ledger, edges)
+        # Sent again, it would bring back what has ended and was forgotten meanwhile.
+        self.world.ledger.unanswered.update(ids)
+        yield from self._send(operations.enqueue_canvas(jobs, edges))
+        self.world.ledger.unanswered.difference_update(ids)
+        self.world.ledger.enqueued(ids)
+
     def _send(self, query: Query[Any]) -> Steps:
         """Run an enqueue; after a lost answer run it again, as the client's pool does."""
         try:
@@ -122,10 +135,14 @@ class Client(Actor):
         """Some jobs in a business transaction, which may be rolled back."""
         jobs = [self._new() for _ in range(self.random.randint(1, 3))]
         commits = self.random.random() < 0.7
-        ids = [str(job.id) for job in jobs]
+        linked, edges = canvases.some(self.random) if self.random.random() < 0.3 else ([], [])
+        canvases.note(self.world.ledger, edges)
+        ids = [str(job.id) for job in [*jobs, *linked]]
         yield BEGIN
         try:
             yield operations.enqueue(jobs[0])
+            if linked:
+                yield operations.enqueue_canvas(linked, edges)
             if len(jobs) > 1:
                 yield operations.enqueue_many(jobs[1:], wake=True)
             if not commits:
@@ -157,7 +174,7 @@ class Client(Actor):
 
     def _forget(self) -> Steps:
         ids = self._some(self.world.ledger.known())
-        if ids:
+        if ids and ids[0] not in self.world.ledger.unanswered:
             yield operations.forget(ids[0])
 
     def _some(self, ids: list[str]) -> list[str]:

@@ -23,6 +23,10 @@ class Job:
     ends: dict[int, tuple[str, str]] = field(default_factory=dict)
     #: How often it was made to run again after its end.
     lives: int = 0
+    #: How it ended for the first time.
+    first_end: str | None = None
+    #: How often it stopped waiting for others, to run.
+    releases: int = 0
 
 
 class Ledger:
@@ -34,6 +38,13 @@ class Ledger:
         self.promised: list[str] = []
         self.undone: set[str] = set()
         self.forgotten: set[str] = set()
+        #: For whom a job waits. For whose failures an errback is. What belongs to a canvas whose
+        #: client does not know yet that it is there.
+        self.parents: dict[str, list[str]] = {}
+        self.errbacks: dict[str, list[str]] = {}
+        self.unanswered: set[str] = set()
+        #: What has just left the jobs that wait: id, statement, state.
+        self._left: list[tuple[str, str, str]] = []
         #: The workers that have stopped, by themselves or declared so.
         self.stopped: set[int] = set()
         self._leaving: Change | None = None
@@ -49,8 +60,15 @@ class Ledger:
                 self.stopped.update(change.new["id"] for change in changes)
             else:
                 self._note(changes[0].id, changes)
+        for each in self._left:
+            self._had_reason_to_leave(*each)
+        self._left.clear()
         for id_ in self.unfinished():
             row = self.jobs[id_].row
+            if row["state"] == "waiting":
+                ends = self._ends_of_parents(id_)
+                must(not ends or None in ends, f"I11: {id_} waits, and all its parents have ended")
+                must({*ends} <= {None, "succeeded"}, f"I11: {id_} waits in vain: {ends}")
             stuck = row["state"] == "running" and row["worker_id"] in self.stopped
             must(not stuck, f"I9: {id_} runs in worker {row['worker_id']}, which has stopped")
 
@@ -78,13 +96,23 @@ class Ledger:
             self._leaving = change
         elif change.act == "insert":
             must(job.row is None, "P2: a job is in two places")
+            left = self._leaving if self._leaving and self._leaving.id == change.id else None
+            self._leaving = None
             if change.statement in rules.ENQUEUEING:
                 must(not job.claimants or change.id in self.forgotten, "P2: a job runs once more")
+                waits = change.new["open_parents"] and change.statement == "enqueue_canvas"
+                start = ("waiting" if waits else "queued", 0, 0, 0)
+                must(rules.counts(change.new) == start, "a new job starts at nothing")
+            elif change.id in self.errbacks and not left:
+                must(change.statement in rules.ENDING, "an errback comes with an end")
+                must(not job.first_end or change.id in self.forgotten, "I12: an errback runs twice")
                 must(rules.counts(change.new) == ("queued", 0, 0, 0), "a new job starts at nothing")
             else:
-                must(self._leaving and self._leaving.id == change.id, "a row comes from nowhere")
-                change = change._replace(old=self._leaving.old, over=self._leaving.over)
+                must(left, "a row comes from nowhere")
+                change = change._replace(old=left.old, over=left.over)
                 rules.may_move(change)
+                job.first_end = job.first_end or change.new["state"]
+                self._leave(job, change)
                 job.lives += change.statement == "requeue"
                 self._end(job, change)
         else:
@@ -92,7 +120,27 @@ class Ledger:
             rules.may_change(change)
             if change.statement == "claim":
                 job.claimants[change.new["claim"]] = change.actor
+            self._leave(job, change)
             self._end(job, change)
+
+    def _leave(self, job: Job, change: Change) -> None:
+        """Note that a job waits no longer; why is asked when the whole transaction is known."""
+        state = change.new["state"]
+        if change.old["state"] != "waiting" or state == "waiting":
+            return
+        self._left.append((change.id, change.statement, state))
+        job.releases += state == "queued"
+        must(job.releases <= 1, "I11: a job is released twice")
+
+    def _had_reason_to_leave(self, id_: str, statement: str, state: str) -> None:
+        ends = self._ends_of_parents(id_)
+        if state in ("queued", "succeeded"):
+            must({*ends} == {"succeeded"}, f"I11: {id_} is {state}, and its parents are {ends}")
+        elif state == "failed" or statement not in rules.CANCELLING:
+            must(state in ends, f"I11: {id_} is {state}, and its parents are {ends}")
+
+    def _ends_of_parents(self, id_: str) -> list[str | None]:
+        return [self.jobs.get(parent, Job()).first_end for parent in self.parents[id_]]
 
     def _end(self, job: Job, change: Change) -> None:
         """Take the end of a claim: by its owner, or by who may think that the owner died."""
@@ -160,5 +208,9 @@ class Ledger:
 
 def _is_nothing(changes: list[Change]) -> bool:
     """Whether an enqueue took back what it had inserted."""
-    acts = [change.act for change in changes if change.statement in rules.ENQUEUEING]
-    return sorted(acts) == ["delete", "insert"]  # noted as the statements end, the inner one first
+    makes = (*rules.ENQUEUEING, *rules.ENDING)
+    made = [change for change in changes if change.statement in makes]
+    if sorted(change.act for change in made) != ["delete", "insert"]:
+        return False
+    gone, come = sorted(made, key=lambda change: change.act)
+    return gone.old == come.new  # noted as the statements end, the inner one first

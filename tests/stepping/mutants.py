@@ -132,6 +132,36 @@ MUTANTS = [
     ),
     Mutant("run again what has not ended", "functions/retry.sql", IN_HISTORY),
     Mutant("forget what has not ended", "forget.sql", IN_HISTORY),
+    # Canvas.
+    Mutant(
+        "count parents twice",
+        "functions/follow.sql",
+        "count(*)::integer as parents",
+        "2 * count(*)::integer as parents",
+    ),
+    Mutant("count one parent for all", "functions/follow.sql", "- d.parents", "- 1"),
+    Mutant(
+        "follow the first round only",
+        "functions/follow.sql",
+        "ids := broken || become;",
+        "ids := null;",
+    ),
+    Mutant("follow no cancelling", "functions/follow.sql", " or 'cancelled' = any (states)"),
+    Mutant("release who waits for more", "functions/follow.sql", " and j.open_parents <= 0"),
+    Mutant("finish without following", "finish.sql", "where f.linked", "where false"),
+    Mutant("crash without following", "crash.sql", "where f.linked", "where false", "crash"),
+    Mutant("cancel without following", "functions/cancel.sql", "tied is not null", "false"),
+    Mutant(
+        "replace without the claim number",
+        "replace.sql",
+        " and j.claim = %(claim)s::integer",
+        favour="freeze together",
+    ),
+    Mutant(
+        "run again what never ran",
+        "functions/retry.sql",
+        "          and coalesce(j.open_parents, 0) = 0\n",
+    ),
     # Enqueueing.
     Mutant("enqueue what has ended", "functions/is_finished.sql", "exists (", "false and exists ("),
     Mutant(

@@ -9,8 +9,10 @@ from audit import Change
 from pgqueue.worker.duties import MAX_CRASHES
 
 HISTORY = ("succeeded", "failed", "cancelled")
-ENQUEUEING = ("enqueue", "enqueue_chosen", "enqueue_many")
+ENQUEUEING = ("enqueue", "enqueue_chosen", "enqueue_many", "enqueue_canvas")
 CANCELLING = ("cancel", "cancel_requested", "purge")
+#: What ends jobs, and follows their edges.
+ENDING = ("finish", "crash", *CANCELLING)
 #: What goes back to the queue: attempt and crashes before, everything after.
 BACK = {
     "retry": lambda attempt, crashes: (attempt, crashes),
@@ -18,6 +20,10 @@ BACK = {
     "reconcile": lambda attempt, crashes: (attempt - 1, crashes),
     "crash": lambda attempt, crashes: (attempt - 1, crashes + 1),
 }
+
+
+#: The state of a job that waited, and whether it still has open parents.
+AFTER_WAITING = {("waiting", True), ("waiting", False), ("queued", False)}
 
 
 class Broken(AssertionError):
@@ -34,7 +40,16 @@ def may_change(change: Change) -> None:
     """Hold an update of a row in its place to the rules."""
     old, new, statement = change.old, change.new, change.statement
     state, attempt, crashes, claim = counts(old)
-    if statement in ("cancel", "purge"):
+    if state == "waiting":
+        must(statement in ENDING, f"{statement} changes a job that waits")
+        must(counts(new)[1:] == (attempt, crashes, claim), "what waits is not counted")
+        left, before = new["open_parents"], old["open_parents"]
+        must(0 <= left <= before, f"I11: {left} parents are open, after {before}")
+        must((new["state"], left > 0) in AFTER_WAITING, "I11: a job runs while parents are open")
+    elif statement == "replace":
+        must(state == "running" and new["open_parents"] > 0, "P2: what is replaced does not run")
+        must(counts(new) == ("waiting", attempt, crashes, claim), "what being replaced does")
+    elif statement in ("cancel", "purge"):
         must(state == "running" and counts(new) == counts(old), "cancelling marks what runs")
     elif statement == "claim":
         must(state == "queued", "P2: a job is claimed that does not wait")
@@ -53,7 +68,12 @@ def may_move(change: Change) -> None:
     """Hold a row's way from one place to another to the rules."""
     old, new, statement = change.old, change.new, change.statement
     state, attempt, crashes, claim = counts(old)
-    if statement == "requeue":
+    if state == "waiting":
+        must(statement in ENDING, f"{statement} ends a job that waits")
+        must(new["state"] in HISTORY, "an end is an end")
+        must(counts(new)[1:] == (attempt, crashes, claim), "what waits is not counted")
+    elif statement == "requeue":
+        must(not old["open_parents"], "I11: a job runs that never got what it waited for")
         must(state in HISTORY, "P2: what runs again has not ended")
         must(counts(new) == ("queued", 0, 0, claim), "I3: what runs again keeps its claim number")
     elif statement in CANCELLING:

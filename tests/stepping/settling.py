@@ -35,9 +35,14 @@ def settle(ledger: Ledger, connection: psycopg.Connection) -> None:
         (id_, claim)
         for id_, job in ledger.jobs.items()
         for claim, (statement, actor) in job.ends.items()
-        if statement == "finish" and actor.endswith("/child")
+        if statement in ("finish", "replace") and actor.endswith("/child")
     ]
     must(sorted(effects) == sorted(together), "I5: a task's rows and its success are apart")
+    for errback, tasks in ledger.errbacks.items():
+        ends = [ledger.jobs[task].first_end for task in tasks if task in ledger.jobs]
+        must(("failed" in ends) == (errback in ledger.jobs), f"I12: {errback} of {tasks}: {ends}")
+    edges = connection.execute("select * from pgqueue.edges").fetchall()
+    must(not edges, f"I13: edges that lead nowhere: {edges}")
     left = connection.execute(LEFT).fetchall()
     must(not left, f"I10: left behind: {left}")
 

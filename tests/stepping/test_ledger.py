@@ -16,6 +16,7 @@ EARLY, LATE = "2026-01-01T12:00:00+00:00", "2026-01-01T12:00:05+00:00"
 
 def row(state="queued", attempt=0, crashes=0, claim=0, **more):
     told = {"worker_id": None, "run_at": EARLY, "started_at": None, "cancel_requested_at": None}
+    told["open_parents"] = None
     counts = {"state": state, "attempt": attempt, "crashes": crashes, "claim": claim}
     return {"id": JOB, "max_attempts": 3, **counts, **told, **more}
 

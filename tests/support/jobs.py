@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import psycopg
 
 from pgqueue import operations
+from pgqueue.database import EndlessLoader
 from pgqueue.identifiers import uuid7
 from pgqueue.query import Query
 from pgqueue.rows import ClaimedJob, Finished, JobRow, Lane, NewJob, Released, Retried
@@ -28,6 +29,7 @@ class Jobs:
 
     def __init__(self, connection: psycopg.Connection, schema: str = "pgqueue") -> None:
         self.connection = connection
+        connection.adapters.register_loader("timestamptz", EndlessLoader)  # as on our own ones
         self.schema = schema
         self._as_worker = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from logging import Logger
 from typing import Any, assert_type
 from uuid import UUID, uuid4
 
@@ -19,10 +20,16 @@ from pgqueue import (
     Signature,
     Task,
     TaskFailed,
+    celery_setting,
+    current_app,
+    get_current_task,
+    shared_task,
 )
 from pgqueue.errors import JobError, UsageError
+from pgqueue.log import get_task_logger
 from pgqueue.request import Request
 from pgqueue.rows import JobRow, NewJob, Outcome
+from pgqueue.signals import Signal, task_prerun
 
 app = PgQueue("shop", dsn="postgresql:///shop", schema="jobs", include=["shop.tasks"])
 PgQueue(dns="postgresql:///shop")  # type: ignore[call-arg]
@@ -220,6 +227,25 @@ async def aresults(result: AsyncResult[str]) -> None:
     assert_type(await (await resize.adelay("a.png", 100)).aget(), bytes)
 
 
+# ── signals and logging ──
+
+
+@task_prerun.connect
+def plainly(task_id: str, **kwargs: object) -> int:
+    return len(task_id)
+
+
+@task_prerun.connect(sender=welcome, weak=False, dispatch_uid="once")
+async def with_options(**kwargs: object) -> None: ...
+
+
+def connecting(signal: Signal) -> None:
+    assert_type(plainly("id"), int)
+    assert_type(signal.disconnect(plainly, sender=welcome), bool)
+    assert_type(get_task_logger(__name__), Logger)
+    signal.connect(plainly, once=True)  # type: ignore[call-overload]
+
+
 # ── errors ──
 
 try:
@@ -230,3 +256,65 @@ except (JobError, UsageError, InvalidOption):
     raise
 except PgQueueError as error:
     raise Retry(exc=error, countdown=1) from error
+
+
+# ── classes, shared tasks, settings ──
+
+
+class Billing(Task[..., Any]):
+    queue = "billing"
+    max_retries = None
+    audited: bool = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs)
+
+    def on_failure(
+        self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any
+    ) -> None: ...
+
+
+class Closing(Task[[str], int]):
+    def run(self, day: str) -> int:
+        return len(day)
+
+
+@app.task(base=Billing, audited=True)
+def bill(amount: int) -> str:
+    return str(amount)
+
+
+@app.task(base=Billing, bind=True)
+async def abill(self: Billing, amount: int) -> str:
+    return f"{self.audited} {amount}"
+
+
+@shared_task
+def notify(user_id: int) -> str:
+    return str(user_id)
+
+
+@shared_task(bind=True, pydantic=True, throws=[KeyError], retry_kwargs={"max_retries": 5})
+def notify_all(self: Task[..., Any], *user_ids: int) -> int:
+    return len(user_ids)
+
+
+assert_type(bill.delay(5), AsyncResult[str])
+assert_type(abill.delay(5), AsyncResult[str])
+assert_type(notify.delay(5), AsyncResult[str])
+assert_type(notify_all.delay(5, 6), AsyncResult[int])
+assert_type(app.register_task(Closing()).delay("monday"), AsyncResult[int])
+assert_type(app.register_task(Closing), Task[[str], int])
+bill.delay("5")  # type: ignore[arg-type]
+shared_task(max_retry=5)  # type: ignore[call-overload]
+app.task(rate_limit="10/m", ignore_result="yes")  # type: ignore[call-overload]
+notify.max_retries = None
+app.conf.task_default_queue = "shop"
+app.config_from_object({"task_default_queue": "shop"}, namespace="CELERY")
+app.autodiscover_tasks(["shop"])
+app.autodiscover_tasks(lambda: ["shop"], related_name="jobs", force=True)
+assert_type(current_app.name, str)
+assert_type(get_current_task(), Task[Any, Any] | None)
+meaning = celery_setting("task_routes")
+assert meaning is not None
+assert_type(meaning.note, str)

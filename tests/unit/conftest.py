@@ -5,16 +5,20 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
+from pgqueue.settings import Settings
+
 
 class Recorder:
     """A ResultSource that writes down what it is asked, and answers with the rows it was given."""
 
     schema = "pgqueue"
+    always_eager = False
 
     def __init__(self):
         self.asked = []
         self.rows = {}
         self.future = Future()
+        self.conf = Settings(read_places=False)
 
     def run(self, query, connection=None):
         self.asked.append((query, connection))

@@ -144,7 +144,7 @@ def test_a_line_has_a_field_for_each_column_of_the_copy():
     (text,) = job_blocks(new_jobs(1), NOON)
     noon = "2026-11-22T12:00:00+00:00"
     assert text.split("\t")[1:] == (
-        ["default", "add", "0", r"\N", noon, noon, r"\N", "[]", "{}", "\\N\n"]
+        ["default", "add", "0", r"\N", noon, noon, r"\N", "[]", "{}", r"\N", r"\N", "\\N\n"]
     )
 
 

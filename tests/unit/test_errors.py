@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 import pickle
 import re
@@ -14,7 +15,7 @@ from pgqueue import errors
 CLASSES = {
     name: kind
     for name, kind in vars(errors).items()
-    if getattr(kind, "__module__", "") == errors.__name__
+    if isinstance(kind, type) and kind.__module__ == errors.__name__
 }
 
 
@@ -47,6 +48,51 @@ def test_every_error_is_exported_by_the_package(name):
 def test_the_package_exports_what_it_says_sorted():
     assert pgqueue.__all__ == sorted(set(pgqueue.__all__))
     assert all(hasattr(pgqueue, name) for name in pgqueue.__all__)
+
+
+BOTH = [name for name in vars(builtins) if name in errors._RAISED_AS]
+
+
+@pytest.mark.parametrize("name", sorted(errors._RAISED_AS))
+def test_a_failure_is_also_what_the_task_raised_if_that_is_of_python_itself(name):
+    kind = errors._RAISED_AS[name]
+    error = errors.task_failed(name, "k", "Traceback …")
+    assert isinstance(error, kind)
+    assert isinstance(error, errors.TaskFailed)
+    assert (error.type, error.message, error.traceback) == (name, "k", "Traceback …")
+    arrived = pickle.loads(pickle.dumps(error))
+    assert (type(arrived), vars(arrived)) == (type(error), vars(error))
+    with pytest.raises(kind):
+        raise error
+
+
+def test_its_text_is_the_same_whatever_it_is():
+    assert {str(errors.task_failed(name, "k")) for name in BOTH} == {f"{n}: k" for n in BOTH}
+    assert repr(errors.task_failed("KeyError", "'k'")) == """TaskFailed("KeyError: 'k'")"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "shop.errors.KeyError", "print", "eval", "os.system", "__import__", "Exception"),
+        *(
+            "StopIteration",
+            "StopAsyncIteration",
+            "KeyboardInterrupt",
+            "SystemExit",
+            "GeneratorExit",
+        ),
+        *(
+            "ExceptionGroup",
+            "UnicodeDecodeError",
+            "pgqueue.errors.Retry",
+            "pgqueue.errors.StaleClaim",
+        ),
+    ],
+)
+def test_no_other_name_is_looked_up(name):
+    """Neither what somebody wrote into the table, nor what Python takes for something else."""
+    assert type(errors.task_failed(name, "k")) is errors.TaskFailed
 
 
 ERRORS = [

@@ -13,10 +13,41 @@ from pgqueue.rows import ClaimedJob
 from pgqueue.worker import frames
 from pgqueue.worker.frames import FIELD, RECORD, FrameReader
 
-FULL = ClaimedJob("id-1", 7, 2, 4, 1.5, "mail", 9, "now", "add", '["é😀"]', '{"a":1}', '{"h":1}')
+FULL = ClaimedJob(
+    "id-1",
+    7,
+    2,
+    4,
+    1.5,
+    "mail",
+    9,
+    "now",
+    "add",
+    '["é😀"]',
+    '{"a":1}',
+    '{"h":1}',
+    "id-0",
+    "id-r",
+    True,
+)
 BARE = ClaimedJob("id-2", 1, 1, None, None, "default", 0, "now", "add", "[]", "{}", None)
-FULL_RECORD = ["id-1", "7", "2", "4", "1.5", "mail", "9", "add", '["é😀"]', '{"a":1}', '{"h":1}']
-BARE_RECORD = ["id-2", "1", "1", "", "", "default", "0", "add", "[]", "{}", ""]
+FULL_RECORD = [
+    "id-1",
+    "7",
+    "2",
+    "4",
+    "1.5",
+    "mail",
+    "9",
+    "add",
+    '["é😀"]',
+    '{"a":1}',
+    '{"h":1}',
+    "id-0",
+    "id-r",
+    "t",
+]
+BARE_RECORD = ["id-2", "1", "1", "", "", "default", "0", "add", "[]", "{}", "", "", "", ""]
 
 
 def read(*pieces):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pgqueue.declaring import checked_declaration
 from pgqueue.errors import InvalidOption
 from pgqueue.limits import LONGEST, NO_LIMITS, Limits, Notes, checked_limits, noted, read_notes
-from pgqueue.options import checked_options, new_job
+from pgqueue.options import new_job
 
 WRONG = [0, -1, True, "5", float("nan"), float("inf"), LONGEST + 1, [], 10**400]
 
@@ -16,7 +17,7 @@ WRONG = [0, -1, True, "5", float("nan"), float("inf"), LONGEST + 1, [], 10**400]
 def test_a_limit_is_a_number_of_seconds_above_nothing(name, value):
     for refuse in (
         lambda: checked_limits(**{"time_limit": None, "soft_time_limit": None, name: value}),
-        lambda: checked_options({name: value}),
+        lambda: checked_declaration({name: value}, object),
         lambda: new_job("t", [], {}, {name: value}),
         lambda: read_notes({name: value}),
     ):
@@ -61,8 +62,3 @@ def test_a_note_that_is_no_object_is_refused(note):
 def test_only_true_means_alone_and_what_is_unknown_is_for_others():
     assert read_notes({"alone": True, "x": 1}).alone
     assert not read_notes({"alone": 1}).alone
-
-
-def test_limits_of_a_task_are_kept_as_one():
-    assert checked_options({"time_limit": 5})["limits"] == Limits(5.0)
-    assert checked_options({})["limits"] == NO_LIMITS

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgqueue.errors import ConfigurationError, InvalidOption, InvalidPayload
-from pgqueue.limits import NO_LIMITS
-from pgqueue.options import Options, TaskOptions, checked_name, checked_options, new_job
-from pgqueue.retry import RetryPolicy
+from pgqueue.errors import InvalidOption, InvalidPayload
+from pgqueue.options import WITHOUT_MEANING, Options, checked_name, new_job
+from pgqueue.request import Request, current
 from pgqueue.rows import FOREVER, NewJob
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
@@ -53,7 +53,21 @@ MEANINGS = [
     ({"soft_time_limit": 5.5}, {"headers": '{"pgqueue":{"soft_time_limit":5.5}}'}),
     ({"time_limit": None}, {}),
     ({"notify": False}, {"notify": False}),
+    ({"queue": None}, {}),
+    ({"priority": None}, {}),
+    ({"eta": NOON.replace(tzinfo=None)}, {"eta": NOON}),
+    ({"expires": NOON.replace(tzinfo=None)}, {"expires": NOON}),
+    ({"ignore_result": True}, {"headers": '{"pgqueue":{"ignore_result":true}}'}),
+    ({"ignore_result": False}, {"headers": '{"pgqueue":{"ignore_result":false}}'}),
+    ({"ignore_result": None}, {}),
+    ({"shadow": "import"}, {"headers": '{"pgqueue":{"shadow":"import"}}'}),
+    ({"serializer": "json"}, {}),
+    ({"parent_id": str(ID)}, {"parent_id": ID}),
+    ({"root_id": ID}, {"root_id": ID}),
+    *(({name: None}, {}) for name in sorted(WITHOUT_MEANING)),
 ]
+#: Those that say where a job comes from, and those that make a canvas of it: see below.
+OF_THE_RUN = {"add_to_parent", "link", "link_error"}
 
 
 @pytest.mark.parametrize(("options", "fields"), MEANINGS)
@@ -68,7 +82,51 @@ def test_a_call_without_options_is_a_job_with_the_defaults():
 
 
 def test_no_option_is_forgotten_here():
-    assert {name for options, _ in MEANINGS for name in options} == Options.__annotations__.keys()
+    said = {name for options, _ in MEANINGS for name in options}
+    assert said | OF_THE_RUN == Options.__annotations__.keys()
+
+
+def test_a_time_without_a_zone_is_in_the_zone_that_is_given():
+    oslo = ZoneInfo("Europe/Oslo")
+    options = {"eta": NOON.replace(tzinfo=None), "expires": datetime(2026, 6, 1, 12)}  # noqa: DTZ001
+    made = new_job("mail.send", [], {}, options, oslo)
+    assert made.eta == NOON - timedelta(hours=1)
+    assert made.expires == datetime(2026, 6, 1, 10, tzinfo=UTC)
+    aware = {"eta": NOON, "expires": NOON}
+    assert new_job("mail.send", [], {}, aware, oslo)[8:10] == (NOON, NOON)
+
+
+def test_what_is_enqueued_in_a_run_knows_the_run_and_its_root():
+    parent, root, other = uuid4(), uuid4(), uuid4()
+    token = current.set(Request(id=str(parent), root_id=str(root)))
+    try:
+        assert job()[14:16] == (parent, root)
+        assert job(add_to_parent=False)[14:16] == (None, root)
+        assert job(parent_id=other, root_id=str(ID))[14:16] == (other, ID)
+    finally:
+        current.reset(token)
+    token = current.set(Request(id=str(parent)))
+    try:
+        assert job()[14:16] == (parent, parent)
+    finally:
+        current.reset(token)
+    assert job()[14:16] == (None, None)
+
+
+@pytest.mark.parametrize("option", ["link", "link_error"])
+def test_what_makes_a_canvas_is_no_part_of_a_job(option):
+    assert f"{option}= makes a canvas of a call" in refusal(**{option: ["a signature"]})
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_MEANING))
+def test_what_celery_has_an_option_for_and_pgqueue_has_not_is_taken_and_said_once(
+    name, monkeypatch
+):
+    monkeypatch.setattr("pgqueue.options._warned", set())
+    with pytest.warns(UserWarning, match=f"^{name}= has no meaning in pgqueue: ") as caught:
+        assert job(**{name: "x"}) == job()
+    assert len(caught) == 1
+    assert job(**{name: "x"}) == job()
 
 
 def test_without_a_task_id_every_job_has_one_of_its_own():
@@ -89,13 +147,10 @@ def test_without_a_task_id_every_job_has_one_of_its_own():
         ({"countdown": float("inf")}, "countdown=inf: give a number of seconds"),
         ({"countdown": 1e12}, "countdown=1000000000000.0: give a number of seconds"),
         ({"eta": 60}, "eta=60: give a datetime"),
-        ({"eta": NOON.replace(tzinfo=None)}, "has no time zone: give an aware datetime, such as"),
         ({"expires": "1 h"}, "expires='1 h': give a number of seconds"),
-        ({"expires": NOON.replace(tzinfo=None)}, "12, 0) has no time zone: give an aware datetime"),
         ({"priority": -1}, "priority=-1: give 0 to 9; 9 is claimed first"),
         ({"priority": 10}, "priority=10: give 0 to 9"),
         ({"priority": 1.5}, "priority=1.5: give 0 to 9"),
-        ({"priority": None}, "priority=None: give 0 to 9"),
         ({"task_id": "order-1"}, "task_id='order-1': a job's id is a UUID; leave it out to have"),
         ({"task_id": ""}, "task_id='': a job's id is a UUID"),
         ({"max_retries": -1}, "max_retries=-1: give 0 to 32766, or None for ever"),
@@ -103,7 +158,9 @@ def test_without_a_task_id_every_job_has_one_of_its_own():
         ({"max_retries": 1.0}, "max_retries=1.0: give 0 to 32766"),
         ({"headers": "abc"}, "headers='abc': give a dict"),
         ({"headers": [1]}, "headers=[1]: give a dict"),
-        ({"queue": None}, "queue=None: a name is a text of printable characters"),
+        ({"queue": ""}, "queue='': a name is a text of printable characters"),
+        ({"shadow": "a\nb"}, "shadow='a\\nb': a name is a text of printable characters"),
+        ({"serializer": "pickle"}, "serializer='pickle': arguments are JSON, and only that"),
     ],
 )
 def test_a_wrong_option_is_refused_with_its_value_and_the_remedy(options, message):
@@ -151,27 +208,3 @@ def test_a_value_that_json_cannot_hold_is_refused_with_its_place(args, kwargs, h
     with pytest.raises(InvalidPayload) as caught:
         new_job("mail.send", args, kwargs, {"task_id": str(uuid4()), "headers": headers})
     assert str(caught.value).startswith(place)
-
-
-# ── the options of @app.task ──
-
-
-def test_those_of_retrying_become_the_policy_and_the_others_stay():
-    options = {"queue": "mail", "priority": 5, "max_retries": 7, "autoretry_for": [OSError]}
-    policy = RetryPolicy(max_retries=7, autoretry_for=(OSError,))
-    others = {"queue": "mail", "priority": 5}
-    assert checked_options(options) == {**others, "policy": policy, "limits": NO_LIMITS}
-
-
-def test_every_field_of_the_policy_is_an_option_of_a_task():
-    assert RetryPolicy.__dataclass_fields__.keys() <= TaskOptions.__annotations__.keys()
-
-
-def test_an_unknown_option_of_a_task_is_refused_with_the_nearest():
-    with pytest.raises(InvalidOption, match=r"^max_retry= is not an option of @app\.task; did "):
-        checked_options({"max_retry": 5})
-
-
-def test_a_single_exception_class_is_refused_with_the_remedy():
-    with pytest.raises(ConfigurationError, match=r"autoretry_for=.*OSError.*: give a tuple of"):
-        checked_options({"autoretry_for": OSError})

@@ -74,7 +74,7 @@ def test_every_code_of_a_child_is_tested_here():
 
 def test_operations_come_in_the_order_of_a_jobs_life_and_cancellations_last():
     made = everything()
-    order = ["finish", "retry", "release", "crash", "suspect", "cancel_requested"]
+    order = ["retry", "release", "suspect", "crash", "finish", "cancel_requested"]
     assert names(made) == order
     assert (len(made), made.ids()) == (7, set("1234567"))
 

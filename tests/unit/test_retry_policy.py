@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgqueue.errors import ConfigurationError
-from pgqueue.retry import RetryPolicy, automatic_delay, may_retry, retries_itself
+from pgqueue.retry import RetryPolicy, automatic_delay, may_retry, most_retries, retries_itself
 
 
 class RefusedError(OSError):
@@ -31,6 +31,12 @@ class RefusedError(OSError):
         ({"retry_backoff_max": float("nan")}, "retry_backoff_max=nan: give a number of seconds"),
         ({"autoretry_for": OSError}, "autoretry_for=<class 'OSError'>: give a tuple of exception"),
         ({"autoretry_for": ("OSError",)}, "autoretry_for=('OSError',): give a tuple of exception"),
+        (
+            {"retry_kwargs": {"queue": "x"}},
+            "retry_kwargs={'queue': 'x'}: give a dict of",
+        ),
+        ({"retry_kwargs": {"max_retries": -1}}, "retry_kwargs={'max_retries': -1}: give a dict"),
+        ({"retry_kwargs": 5}, "retry_kwargs=5: give a dict of max_retries and countdown"),
         ({"dont_autoretry_for": (int,)}, "dont_autoretry_for=(<class 'int'>,): give a tuple of"),
     ],
 )
@@ -94,3 +100,19 @@ def test_jitter_spreads_the_waits():
     drawn = sorted(automatic_delay(policy, 0) for _ in range(200))
     assert drawn[0] < 25
     assert drawn[-1] > 75
+
+
+@pytest.mark.parametrize(
+    ("options", "of_the_job", "most", "delay"),
+    [
+        ({}, 3, 3, 180),
+        ({"retry_kwargs": {"max_retries": 5}}, 3, 5, 180),
+        ({"retry_kwargs": {"max_retries": None, "countdown": 2}}, 3, None, 2),
+        ({"retry_kwargs": {"max_retries": 5}}, 1, 1, 180),  # the call said so
+        ({"retry_kwargs": {"countdown": 2}, "retry_backoff": 7, "retry_jitter": False}, 3, 3, 7),
+    ],
+)
+def test_retry_kwargs_are_for_automatic_retries_alone(options, of_the_job, most, delay):
+    policy = RetryPolicy(**options)
+    assert most_retries(policy, of_the_job) == most
+    assert automatic_delay(policy, 0) == delay

@@ -9,8 +9,8 @@ import json
 import pytest
 
 from pgqueue import AsyncResult, InvalidCall, InvalidOption, InvalidPayload
-from pgqueue.signature import Signature
-from pgqueue.task import Task
+from pgqueue.canvas.signature import Signature
+from pgqueue.task import make_task
 
 
 def add(a, b=1, *, c=0):
@@ -19,7 +19,7 @@ def add(a, b=1, *, c=0):
 
 @pytest.fixture
 def task(recorder):
-    return Task(add, recorder, name="add", queue="sums")
+    return make_task(add, recorder, name="add", queue="sums")
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ def test_it_is_a_dict_that_json_keeps(task):
         "args": [1],
         "kwargs": {"b": 2},
         "options": {"queue": "mail", "countdown": 5},
+        "subtask_type": None,
         "immutable": False,
     }
     assert json.loads(json.dumps(signature)) == said

@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -25,9 +26,8 @@ from pgqueue.errors import (
 )
 from pgqueue.request import Request, current
 from pgqueue.result import AsyncResult
-from pgqueue.retry import RetryPolicy
 from pgqueue.rows import FOREVER
-from pgqueue.task import Task
+from pgqueue.task import make_task
 
 
 def add(a: int, b: int = 1, *, c: int = 0) -> int:
@@ -45,7 +45,7 @@ async def resize(path):
 
 @pytest.fixture
 def task(recorder):
-    return Task(add, recorder)
+    return make_task(add, recorder)
 
 
 @contextmanager
@@ -65,13 +65,13 @@ def running(attempt=1, max_retries=3, job="a-job"):
 
 def test_a_call_runs_the_function_and_sends_nothing(task, recorder):
     assert task(1, c=2) == 4
-    assert Task(bound, recorder, bind=True)(5)[1] == 5
+    assert make_task(bound, recorder, bind=True)(5)[1] == 5
     assert asyncio.run(PgQueue().task(resize)("a.png")) == "a.png"
     assert recorder.asked == []
 
 
 def test_bind_gives_the_function_its_task(recorder):
-    task = Task(bound, recorder, bind=True)
+    task = make_task(bound, recorder, bind=True)
     assert task(5)[0] is task
 
 
@@ -86,7 +86,7 @@ def test_attributes_of_the_function_do_not_take_the_place_of_the_tasks_own(recor
         pass
 
     function.queue = function.database = function.delay = "the function's"
-    task = Task(function, recorder)
+    task = make_task(function, recorder)
     assert (task.queue, task.database) == ("default", recorder)
     assert isinstance(task.delay(), AsyncResult)
 
@@ -161,17 +161,17 @@ def test_every_way_to_enqueue_sends_the_same(task, recorder):
 
 
 def test_the_first_parameter_of_a_bound_task_is_not_an_argument(recorder):
-    task = Task(bound, recorder, bind=True)
+    task = make_task(bound, recorder, bind=True)
     task.delay(5)
     with pytest.raises(InvalidCall, match=r"\.bound\(number\): too many positional arguments"):
         task.delay("self", 5)
     with pytest.raises(UsageError, match="bind=True needs a first parameter, self"):
-        Task(lambda: None, recorder, bind=True)
+        make_task(lambda: None, recorder, bind=True)
 
 
 def test_the_options_of_the_task_are_those_of_its_jobs_unless_the_call_says_otherwise(recorder):
-    policy = RetryPolicy(max_retries=7)
-    task = Task(add, recorder, queue="slow", priority=2, expires=60, policy=policy)
+    options = {"queue": "slow", "priority": 2, "expires": 60, "max_retries": 7}
+    task = make_task(add, recorder, **options)
     job = task.job([1], {}, {})
     assert (job.queue, job.priority, job.expires_in, job.max_attempts) == ("slow", 2, 60.0, 8)
     options = {"queue": "fast", "priority": 0, "expires": 1, "max_retries": None}
@@ -188,9 +188,9 @@ def test_the_options_of_the_task_are_those_of_its_jobs_unless_the_call_says_othe
         ({"expires": "soon"}, "expires='soon': give a number of seconds"),
     ],
 )
-def test_a_wrong_option_of_the_task_is_refused_where_it_is_defined(recorder, options, message):
+def test_a_wrong_option_of_the_task_is_refused_where_it_is_defined(options, message):
     with pytest.raises(InvalidOption) as caught:
-        Task(add, recorder, **options)
+        PgQueue().task(**options)
     assert message in str(caught.value)
 
 
@@ -238,11 +238,12 @@ def test_an_unknown_task_is_refused_with_those_that_there_are():
 # ── inside a run ──
 
 
-def test_the_request_exists_only_in_a_run(task):
+def test_outside_of_a_run_the_request_says_so(task):
     with running() as request:
         assert task.request is request
-    with pytest.raises(UsageError, match=r"\.add: self\.request exists only while a worker runs"):
-        _ = task.request
+        assert not request.called_directly
+    assert task.request.called_directly
+    assert (task.request.id, task.request.task, task.request.retries) == (None, task.name, 0)
 
 
 def test_outside_of_a_worker_retry_raises_the_error_itself(task):
@@ -261,7 +262,7 @@ def asked_to_retry(task, **options):
 
 
 def test_retry_waits_as_long_as_it_is_told_or_as_the_policy_says(recorder):
-    task = Task(add, recorder, policy=RetryPolicy(default_retry_delay=42))
+    task = make_task(add, recorder, default_retry_delay=42)
     with running():
         assert asked_to_retry(task).countdown == 42
         assert asked_to_retry(task, countdown=0).countdown == 0
@@ -269,6 +270,13 @@ def test_retry_waits_as_long_as_it_is_told_or_as_the_policy_says(recorder):
         soon = datetime.now(UTC) + timedelta(minutes=1)
         assert 59 < asked_to_retry(task, eta=soon).countdown <= 60
         assert asked_to_retry(task, eta=soon - timedelta(hours=1)).countdown == 0
+
+
+def test_retry_takes_an_eta_without_a_zone_in_that_of_the_application(task, recorder):
+    recorder.conf.timezone = "Asia/Tokyo"
+    soon = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None) + timedelta(minutes=1)
+    with running():
+        assert 58 < asked_to_retry(task, eta=soon).countdown <= 60
 
 
 def test_retry_keeps_the_error_that_caused_it(task):
@@ -283,7 +291,7 @@ def test_retry_keeps_the_error_that_caused_it(task):
     [
         ({"countdown": float("inf")}, "countdown=inf: give a number of seconds"),
         ({"countdown": "1"}, "countdown='1': give a number of seconds"),
-        ({"eta": datetime(2026, 11, 22)}, "has no time zone: give an aware datetime"),  # noqa: DTZ001
+        ({"eta": "tomorrow"}, "eta='tomorrow': give a datetime"),
     ],
 )
 def test_a_wait_that_postgresql_could_not_store_is_refused_in_the_task(task, options, message):
@@ -313,6 +321,113 @@ def test_retry_ends_with_the_retries_of_the_job_or_of_the_call(
             task.retry(exc=OSError("down"), max_retries=of_the_call)
         with pytest.raises(MaxRetriesExceededError, match=rf"\.add\[j\] was tried {attempt} times"):
             task.retry(max_retries=of_the_call)
+
+
+def changes(task, given_args, given_kwargs, **options):
+    """What a retry says of the next attempt of a job that has these arguments."""
+    with running() as request:
+        request.args, request.kwargs = given_args, given_kwargs
+        return asked_to_retry(task, **options).changes
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "given", "following"),
+    [
+        ([1, 2], {"c": 3}, {}, None),
+        ([1, 2], {"c": 3}, {"args": [5]}, ("[5]", '{"c":3}', "", "")),
+        ([1], {"b": 2}, {"args": [5, 6]}, ("[5,6]", "{}", "", "")),
+        ([1, 2], {}, {"kwargs": {"c": 3}}, ("[1,2]", '{"c":3}', "", "")),
+        ([1, 2], {"c": 1}, {"kwargs": {"b": 5}}, ("[1,5]", "{}", "", "")),
+        ([1], {}, {"args": (), "kwargs": {"a": 5}}, ("[]", '{"a":5}', "", "")),
+        ([], {}, {"queue": "other", "priority": 9}, ("", "", "other", "9")),
+    ],
+)
+def test_a_retry_replaces_what_it_is_given_and_keeps_what_that_does_not_concern(
+    task, args, kwargs, given, following
+):
+    assert changes(task, args, kwargs, **given) == following
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"args": [object()]}, r"^args\[0\]: "),
+        ({"queue": ""}, "^queue='': a name"),
+        ({"priority": 10}, "^priority=10: give 0 to 9"),
+    ],
+)
+def test_a_next_attempt_that_cannot_be_is_refused_in_this_one(task, given, message):
+    with running(), pytest.raises((InvalidOption, InvalidPayload), match=message):
+        task.retry(**given)
+
+
+def test_without_throw_the_retry_is_returned_and_kept_for_the_end_of_the_run(task):
+    with running() as request:
+        retry = task.retry(countdown=5, throw=False)
+        assert request.asked is retry
+    assert retry.countdown == 5
+
+
+@pytest.mark.parametrize("exc", [OSError, OSError("down")])
+def test_past_the_limit_a_class_is_raised_like_an_instance(task, exc):
+    with running(4, 3), pytest.raises(OSError):  # noqa: PT011 (which is the point)
+        task.retry(exc=exc)
+
+
+def test_what_the_next_attempt_would_have_had_is_in_the_error(task):
+    with running(4, 3) as request, pytest.raises(MaxRetriesExceededError) as caught:
+        request.args = [1]
+        task.retry(kwargs={"c": 2})
+    assert (caught.value.task_args, caught.value.task_kwargs) == ((1,), {"c": 2})
+
+
+# ── self.update_state ──
+
+
+def test_progress_is_one_fenced_statement_on_a_connection_of_its_own(task, recorder):
+    recorder.rows["progress"] = [("a-job",)]
+    with running() as request:
+        task.update_state(state="PROGRESS", meta={"done": 1})
+        asyncio.run(task.aupdate_state(task_id=request.id, state="PROGRESS", meta={"done": 1}))
+    assert [(query.name, query.params, used) for query, used in recorder.asked] == [
+        ("progress", {"id": "a-job", "claim": 7, "note": NOTE}, None)
+    ] * 2
+
+
+NOTE = '{"state":"PROGRESS","meta":{"done":1}}'
+
+
+def test_the_run_of_a_stale_claim_is_told_so(task, recorder):
+    recorder.rows["progress"] = []
+    with running(), pytest.raises(StaleClaim, match="claim 7 is not the newest any more"):
+        task.update_state(state="PROGRESS")
+
+
+@pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED"])
+def test_an_end_is_no_progress(task, recorder, state):
+    with running() as request:
+        task.update_state(state=state, meta=1)
+        assert request.said == (state, 1)
+    assert recorder.asked == []
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"state": None}, UsageError, 'state=None: give a text, such as "PROGRESS"'),
+        ({"state": "A", "task_id": "b"}, UsageError, "task_id='b' is not the job that runs here"),
+        ({"state": "A", "meta": object()}, InvalidPayload, r"progress\['meta'\]: "),
+    ],
+)
+def test_a_state_that_cannot_be_said_is_refused(task, recorder, given, error, message):
+    with running(), pytest.raises(error, match=message):
+        task.update_state(**given)
+    assert recorder.asked == []
+
+
+def test_outside_of_a_run_progress_is_said_to_nobody(task, recorder):
+    task.update_state(state="PROGRESS")
+    assert recorder.asked == []
 
 
 # ── self.transaction() ──

@@ -1,0 +1,1 @@
+"""Canvas: calls put together (one after the other, side by side) before any of them is made."""
