@@ -29,7 +29,7 @@ HOUSE = """
     canvas schedules bulk task running signature result options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
-    retry limits crontab codec signals config arrays backoff describe identifiers request rows
+    retry limits cron codec signals config arrays backoff describe identifiers request rows
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]
