@@ -32,7 +32,7 @@ HOUSE = """
     query statements binding copying
     publishing log
     apps proxy models discovery
-    retry limits crontab codec signals config arrays backoff describe identifiers request rows
+    retry limits cron codec signals config arrays backoff describe identifiers request rows
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]
