@@ -294,8 +294,8 @@ CREATE FUNCTION pgqueue.follow(ended uuid[], since timestamp with time zone DEFA
 declare
     moment    timestamptz := pgqueue.now();
     soon      timestamptz := moment + interval '2 s';
-    ids       uuid[] := ended;   -- those of this round
-    parents   uuid[];            -- those among them that have ended, and at which edges begin
+    ids       uuid[] := ended;
+    parents   uuid[];
     states    text[];
     results   jsonb[];
     errors    text[];

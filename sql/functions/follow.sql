@@ -34,8 +34,9 @@ as $$
 declare
     moment    timestamptz := pgqueue.now();
     soon      timestamptz := moment + interval '2 s';
-    ids       uuid[] := ended;   -- those of this round
-    parents   uuid[];            -- those among them that have ended, and at which edges begin
+    -- Those of this round; and those among them that have ended, and at which edges begin.
+    ids       uuid[] := ended;
+    parents   uuid[];
     states    text[];
     results   jsonb[];
     errors    text[];

@@ -265,3 +265,51 @@ def test_who_waits_is_locked_in_order_of_id(jobs, other, worker, step, connect):
         assert found == ids[7:]
     fail.result()
     assert jobs.value("select count(*) from pgqueue.jobs_live") == 0
+
+
+def test_cancelling_locks_who_runs_before_who_waits(jobs, other, worker, step, connect):
+    """As a worker does: it has its batch locked when it comes to those who wait for that."""
+    canvas = Canvas()
+    canvas.ids = dict(zip(("waits", "runs"), sorted(uuid7() for _ in range(2)), strict=True))
+    canvas.chain("runs", "waits").send(jobs)
+    (held,) = jobs.claim(worker)
+    free = connect()
+    look = "select id::text from pgqueue.jobs_live for update skip locked"
+    with jobs.transaction():
+        jobs.value("select 1 from pgqueue.jobs_live where id = %s for update", held.id)
+        ids = [canvas["waits"], canvas["runs"]]
+        cancelled = step(other, lambda: other.run(operations.cancel(ids))).blocked()
+        assert free.execute(look).fetchall() == [(canvas["waits"],)]
+    assert cancelled.result() == {canvas["waits"]: "cancelled", canvas["runs"]: "running"}
+
+
+def first_and_last(*names):
+    """Return a canvas whose jobs of these names have ids in this order."""
+    canvas = Canvas()
+    canvas.ids = dict(zip(names, sorted(uuid7() for _ in names), strict=True))
+    return canvas
+
+
+def test_cancelling_locks_all_who_wait_in_one_order(jobs, other, step, connect):
+    canvas = first_and_last("after", "middle").chain("head", "middle", "after").send(jobs)
+    with jobs.transaction():
+        jobs.value("select 1 from pgqueue.jobs_live where id = %s for update", canvas["after"])
+        ids = [canvas["middle"]]
+        cancelled = step(other, lambda: other.run(operations.cancel(ids))).blocked()
+        free = "select 1 from pgqueue.jobs_live where id = %s for update skip locked"
+        assert connect().execute(free, ids).fetchall() == [(1,)]
+    assert cancelled.result() == {canvas["middle"]: "cancelled"}
+
+
+def test_who_becomes_something_is_locked_in_one_order_with_who_waits_for_it(
+    jobs, other, worker, step, connect
+):
+    canvas = first_and_last("after", "join").become("a", "join").chain("join", "after").send(jobs)
+    (held,) = jobs.claim(worker)
+    with jobs.transaction():
+        jobs.value("select 1 from pgqueue.jobs_live where id = %s for update", canvas["after"])
+        end = step(other, lambda: other.finish(held)).blocked()
+        free = "select 1 from pgqueue.jobs_live where id = %s for update skip locked"
+        assert connect().execute(free, [canvas["join"]]).fetchall() == [(1,)]
+    assert end.result() == {held.id}
+    assert jobs.state(canvas["after"]) == "queued"
