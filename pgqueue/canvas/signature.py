@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, Unpack, cast
 
+from pgqueue.apps import APPS
 from pgqueue.canvas.layout import Context, Layout, Maker, laid_out
 from pgqueue.canvas.nodes import Node, listed
 from pgqueue.canvas.results import handle
 from pgqueue.canvas.sending import aapply, apply, asend, here, send
 from pgqueue.describe import shortened
-from pgqueue.errors import InvalidCall, UnknownTask, UsageError
+from pgqueue.errors import InvalidCall, UnknownTask
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.options import Options
 from pgqueue.result import AsyncResult
@@ -195,12 +196,9 @@ class Signature(dict[str, Any], Generic[R]):
 
     @property
     def app(self) -> Any:
-        """The application that it is sent with; raises `UsageError` if there is none."""
-        if app := self._known_app():
-            return app
-        raise UsageError(
-            f"{self!r} belongs to no application: give one, as in signature(…, app=app)"
-        )
+        """The application that it is sent with: its own, its tasks', or the current one."""
+        found = self._known_app()
+        return APPS.find() if found is None else found
 
     def _known_app(self) -> Any:
         if self._app is not None:
@@ -216,8 +214,7 @@ class Signature(dict[str, Any], Generic[R]):
     def _callee(self) -> Callee | None:
         if self._task is not None or self["subtask_type"]:
             return self._task
-        app = self._known_app()
-        return None if app is None else getattr(app, "tasks", {}).get(self["task"])
+        return cast("Callee | None", getattr(self.app, "tasks", {}).get(self["task"]))
 
     # ── changing and copying ─────────────────────────────────────────────────────────────────
 
@@ -467,7 +464,7 @@ class Signature(dict[str, Any], Generic[R]):
                 # What the call says comes besides what the signature has.
                 given = [of_any(each, name) for each in listed(options[name])]
                 options = {**options, name: [*listed(self["options"].get(name, ())), *given]}
-        find = finder(self._known_app())
+        find = finder(self._known_app() or APPS.current)
         return laid_out(self, args, kwargs, options, find=find, context=context or here())
 
     def _sender(self, layout: Layout) -> Any:

@@ -15,7 +15,6 @@ from pgqueue import (
     PgQueue,
     Signature,
     UnknownTask,
-    UsageError,
     chain,
     chord,
     chunks,
@@ -251,8 +250,10 @@ def test_a_signature_can_be_called_like_its_task():
 
 def test_a_dict_finds_its_task_by_name_and_says_so_where_it_cannot():
     assert signature({"task": "say"}, app=app).type is say
-    with pytest.raises(UsageError, match="belongs to no application"):
-        signature({"task": "say"}).delay()
+    current = PgQueue("current")
+    assert signature({"task": "say"}).app is current
+    app.set_current()
+    assert signature({"task": "say"}).type is say
     with pytest.raises(UnknownTask, match="no task is named 'nobody' here"):
         signature("nobody", app=app).type  # noqa: B018
 
