@@ -18,7 +18,7 @@
     └── JobError                      what became of a job
         ├── TaskFailed                it raised, and its retries are used up
         │   ├── MaxRetriesExceededError
-            │   ├── ChordError                a task of a chord's header did not succeed
+        │   ├── ChordError                a task of a chord's header did not succeed
         │   └── TimeLimitExceeded     its process was killed, because it ran for too long
         ├── SoftTimeLimitExceeded     it runs for too long; raised in the task, which may end
         ├── TaskRevokedError          it was cancelled or expired

@@ -72,8 +72,8 @@ class chain(_Many, kind="chain"):  # noqa: N801 (Celery's name)
     >>> from pgqueue import PgQueue
     >>> @PgQueue("shop").task
     ... def add(x: int, y: int) -> int: return x + y
-    >>> chain(add.s(2, 2), add.s(4)) | add.s(8)
-    chain(__main__.add(2, 2), __main__.add(4), __main__.add(8))
+    >>> (chain(add.s(2, 2), add.s(4)) | add.s(8)).apply().get()
+    16
     """
 
     def __init__(self, *tasks: Any, app: Any = None, **options: Any) -> None:
@@ -105,8 +105,8 @@ class group(_Many, kind="group"):  # noqa: N801 (Celery's name)
     >>> from pgqueue import PgQueue
     >>> @PgQueue("shop").task
     ... def add(x: int, y: int) -> int: return x + y
-    >>> group(add.s(i, i) for i in range(2))
-    group(__main__.add(0, 0), __main__.add(1, 1))
+    >>> group(add.s(i, i) for i in range(3)).apply().get()
+    [0, 2, 4]
     """
 
     def _then(self, other: Signature[Any]) -> Signature[Any]:

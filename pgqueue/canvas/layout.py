@@ -29,7 +29,7 @@ from pgqueue.canvas.nodes import (
     listed,
     vanishes,
 )
-from pgqueue.canvas.records import become, noted, template
+from pgqueue.canvas.records import become, headers_with, noted, template
 from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall, InvalidOption, PgQueueError
 from pgqueue.identifiers import job_id, uuid7
@@ -379,9 +379,8 @@ class Layout:
             self._check_each(draft, starred=notes["each"] == EACH[STARMAP])
             before = None
         job = self._made(draft.node, draft.args, draft.kwargs, draft.options, draft.path, before)
-        if notes:
-            job = noted(job, notes)
         return job._replace(
+            headers=headers_with(notes, job.headers) if notes else job.headers,
             id=draft.id,
             parent_id=feed.parent or self.context.parent_id,
             root_id=root,

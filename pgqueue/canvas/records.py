@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,9 @@ from uuid import UUID
 from pgqueue.codec import decode, encode
 from pgqueue.limits import RESERVED
 from pgqueue.rows import Edge, NewJob
+
+#: Quicker than `encode`, which looks for what cannot be written.
+_written = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def become(ids: Sequence[UUID], child: UUID, *, many: bool) -> list[Edge]:
@@ -21,14 +25,20 @@ def become(ids: Sequence[UUID], child: UUID, *, many: bool) -> list[Edge]:
 def noted(job: NewJob, notes: Mapping[str, Any]) -> NewJob:
     """Return a job whose headers say something more to the worker.
 
+    >>> from pgqueue.identifiers import uuid7
     >>> noted(NewJob(uuid7(), "add", "[]", "{}"), {"errback": True}).headers
     '{"pgqueue":{"errback":true}}'
     """
-    if not notes:
-        return job
-    headers = decode(job.headers) if job.headers else {}
-    headers[RESERVED] = {**headers.get(RESERVED, {}), **notes}
-    return job._replace(headers=encode(headers, at="headers"))
+    return job._replace(headers=headers_with(notes, job.headers)) if notes else job
+
+
+def headers_with(notes: Mapping[str, Any], headers: str | None) -> str:
+    """Return headers, as JSON, with notes of ours, which are short and plain."""
+    if headers is None:
+        return f'{{"{RESERVED}":{_written(notes)}}}'
+    found = decode(headers)
+    found[RESERVED] = {**found.get(RESERVED, {}), **notes}
+    return encode(found, at="headers")
 
 
 def template(job: NewJob, *, immutable: bool) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from pgqueue import operations
+from pgqueue.apps import APPS
 from pgqueue.canvas.layout import Shape
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import ResultTimeout, UsageError
@@ -328,14 +329,16 @@ class GroupResult(ResultSet):
         await self._database().arun(operations.forget_group(self.id))
 
     @classmethod
-    def restore(cls, id: UUID | str, app: ResultSource) -> GroupResult | None:  # noqa: A002
-        """Return a group that was saved; None if there is none of this id."""
+    def restore(cls, id: UUID | str, app: ResultSource | None = None) -> GroupResult | None:  # noqa: A002
+        """Return a group that was saved; None if there is none of this id, or it was empty."""
+        app = app or APPS.find()
         members = app.run(operations.restore_group(job_id(id)))
         return cls._of(id, members, app)
 
     @classmethod
-    async def arestore(cls, id: UUID | str, app: ResultSource) -> GroupResult | None:  # noqa: A002
+    async def arestore(cls, id: UUID | str, app: ResultSource | None = None) -> GroupResult | None:  # noqa: A002
         """Return a group that was saved, from a coroutine."""
+        app = app or APPS.find()
         members = await app.arun(operations.restore_group(job_id(id)))
         return cls._of(id, members, app)
 

@@ -11,7 +11,7 @@ from pgqueue.canvas.nodes import Node, listed
 from pgqueue.canvas.results import handle
 from pgqueue.canvas.sending import aapply, apply, asend, here, send
 from pgqueue.describe import shortened
-from pgqueue.errors import InvalidCall, UnknownTask, UsageError
+from pgqueue.errors import InvalidCall, UnknownTask
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.options import Options
 from pgqueue.result import AsyncResult
@@ -223,8 +223,7 @@ class Signature(dict[str, Any], Generic[R]):
     def _callee(self) -> Callee | None:
         if self._task is not None or self["subtask_type"]:
             return self._task
-        app = self._known_app()
-        return None if app is None else getattr(app, "tasks", {}).get(self["task"])
+        return cast("Callee | None", getattr(self.app, "tasks", {}).get(self["task"]))
 
     # ── changing and copying ─────────────────────────────────────────────────────────────────
 
@@ -474,7 +473,7 @@ class Signature(dict[str, Any], Generic[R]):
                 # What the call says comes besides what the signature has.
                 given = [of_any(each, name) for each in listed(options[name])]
                 options = {**options, name: [*listed(self["options"].get(name, ())), *given]}
-        find = finder(self._known_app())
+        find = finder(self._known_app() or APPS.current)
         return laid_out(self, args, kwargs, options, find=find, context=context or here())
 
     def _sender(self, layout: Layout) -> Any:

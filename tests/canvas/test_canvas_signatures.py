@@ -15,7 +15,6 @@ from pgqueue import (
     PgQueue,
     Signature,
     UnknownTask,
-    UsageError,
     chain,
     chord,
     chunks,
@@ -252,6 +251,10 @@ def test_a_signature_can_be_called_like_its_task():
 
 def test_a_dict_finds_its_task_by_name_and_says_so_where_it_cannot(monkeypatch):
     assert signature({"task": "say"}, app=app).type is say
+    current = PgQueue("current")
+    assert signature({"task": "say"}).app is current
+    app.set_current()
+    assert signature({"task": "say"}).type is say
     monkeypatch.setattr(APPS, "current", None)
     monkeypatch.setattr(APPS, "default", None)
     with pytest.raises(UsageError, match="belongs to no application"):
