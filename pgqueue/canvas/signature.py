@@ -11,7 +11,7 @@ from pgqueue.canvas.nodes import Node, listed
 from pgqueue.canvas.results import handle
 from pgqueue.canvas.sending import aapply, apply, asend, here, send
 from pgqueue.describe import shortened
-from pgqueue.errors import InvalidCall, UnknownTask
+from pgqueue.errors import InvalidCall, UnknownTask, UsageError
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.options import Options
 from pgqueue.result import AsyncResult
