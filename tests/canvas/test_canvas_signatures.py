@@ -15,6 +15,7 @@ from pgqueue import (
     PgQueue,
     Signature,
     UnknownTask,
+    UsageError,
     chain,
     chord,
     chunks,
