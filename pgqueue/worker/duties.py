@@ -17,7 +17,7 @@ log = logging.getLogger("pgqueue.worker")
 
 #: A job whose process died this often is not run again.
 MAX_CRASHES = 3
-#: How many edges the duty to follow looks at in one go: some 20 ms.
+#: How many edges the duty to follow looks at in one go: 0.12 s of a busy machine, of a million.
 SLICE = 20_000
 NOWHERE = UUID(int=0)
 
