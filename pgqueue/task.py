@@ -19,6 +19,7 @@ from typing import (
     cast,
     overload,
 )
+from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.canvas.repeated import chunks, xmap, xstarmap
@@ -330,11 +331,12 @@ class Task(Running, Generic[P, R]):
         kwargs: Mapping[str, Any],
         options: Mapping[str, Any],
         before: int | None = 0,
+        id: UUID | None = None,  # noqa: A002 (what it is)
     ) -> NewJob:
         """Return the job that a call means, checked, without enqueueing it.
 
         `before`: how many arguments will be put before these, when it is released; None: whether
-        they fit is not asked.
+        they fit is not asked. `id` is used if the options choose none.
         """
         plan = self._plan
         if plan is None or plan.version != self.database.conf.version:
@@ -349,7 +351,7 @@ class Task(Running, Generic[P, R]):
             return new_job(self.name, args, kwargs, merged, zone_of(self.database, options))
         if not options:  # most calls: what the task itself has is checked already
             job = NewJob(
-                uuid7(),
+                id or uuid7(),
                 self.name,
                 encode(list(args), at="args"),
                 encode(dict(kwargs), at="kwargs") if kwargs else "{}",

@@ -56,6 +56,7 @@ class Maker(Protocol):
         kwargs: Mapping[str, Any],
         options: Mapping[str, Any],
         before: int | None = 0,
+        id: UUID | None = None,  # noqa: A002 (what it is)
     ) -> NewJob:
         """Return the job, checked; `before`: how many arguments will be put before these."""
         ...
@@ -378,7 +379,8 @@ class Layout:
         if notes and "each" in notes:
             self._check_each(draft, starred=notes["each"] == EACH[STARMAP])
             before = None
-        job = self._made(draft.node, draft.args, draft.kwargs, draft.options, draft.path, before)
+        given = (draft.node, draft.args, draft.kwargs, draft.options)
+        job = self._made(*given, draft.path, before, draft.id)
         return job._replace(
             headers=headers_with(notes, job.headers) if notes else job.headers,
             id=draft.id,
@@ -407,13 +409,14 @@ class Layout:
         options: Mapping[str, Any],
         path: Path,
         before: int | None,
+        id: UUID | None = None,  # noqa: A002 (what it is)
     ) -> NewJob:
         task = self.find(node)
         try:
             if task is None:
                 return new_job(node["task"], args, kwargs, options)
             self.tasks[node["task"]] = task
-            return task.job(args, kwargs, options, before)
+            return task.job(args, kwargs, options, before, id)
         except PgQueueError as error:  # (a block of its own costs a large group more)
             if not path:
                 raise
