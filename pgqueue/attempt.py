@@ -6,6 +6,7 @@ they get the request, and in what they do with the end.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -34,7 +35,7 @@ RETRIED = "retried"
 REQUEUED = "requeued"
 #: It leaves neither a result nor an error.
 IGNORED = "ignored"
-#: It says that it was revoked.
+#: It was revoked, or says so.
 REVOKED = "revoked"
 #: The task has ended the job itself, in a transaction of its own.
 DONE = "done"
@@ -128,6 +129,10 @@ def _told_of_error(
         return hooks.set_aside(task, request, "REJECTED", error)
     if is_(error, Ignore):
         return hooks.set_aside(task, request, "IGNORED", error)
+    if ended.how == REVOKED:
+        return hooks.revoked(task, request, terminated=True) + hooks.set_aside(
+            task, request, "REVOKED", error
+        )
     return hooks.failed(task, request, ended.error or error)
 
 
@@ -171,6 +176,8 @@ def raised(task: Task[Any, Any], request: Request, error: BaseException) -> Ende
 def _judged(  # noqa: PLR0911 (a list of what a task can say)
     task: Task[Any, Any], request: Request, error: BaseException
 ) -> Ended:
+    if request.revoked and is_(error, asyncio.CancelledError):
+        return Ended(REVOKED)
     if isinstance(error, Retry) and is_(error, Retry):
         return _again(error, error)
     if request.asked is not None:

@@ -41,6 +41,8 @@ class Request:
     result: str | None = None
     #: Set once the job has been finished in a transaction of the task's own.
     finished: bool = False
+    #: Whether the run is cancelled because the job was revoked.
+    revoked: bool = False
     #: The job in whose run this one was enqueued, and the first of them all: itself, if it is that.
     parent_id: str | None = None
     root_id: str | None = None

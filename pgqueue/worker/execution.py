@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
@@ -37,7 +36,7 @@ class Run:
     `limits` are the worker's, for jobs and tasks that have none of their own.
     """
 
-    __slots__ = ("_limits", "_record", "deadline", "revoked", "task")
+    __slots__ = ("_limits", "_record", "_request", "deadline", "revoked", "task")
 
     def __init__(
         self,
@@ -50,6 +49,7 @@ class Run:
         self._limits = limits
         #: Whether its coroutine is cancelled because that was asked for.
         self.revoked = False
+        self._request: Request | None = None
         self.task = tasks.get(record[7])
         expires_in = record[4]
         self.deadline = received + float(expires_in) if expires_in else None
@@ -71,6 +71,12 @@ class Run:
     def cancelled(self) -> str:
         """Return the record of a job that ends because its cancellation was asked for."""
         return self._ended(frames.CANCELLED, "cancelled")
+
+    def revoke(self) -> None:
+        """Note that its coroutine is about to be cancelled because that was asked for."""
+        self.revoked = True
+        if self._request is not None:
+            self._request.revoked = True
 
     def run(self) -> str:
         """Run a sync task in this thread; return the record of how it ended."""
@@ -95,6 +101,7 @@ class Run:
                 await hooks.aact(self._revoked())
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
+            self._request = request
             call = attempt.called(task, request)
         except BaseException as error:  # noqa: BLE001 (the same)
             await hooks.aact(self._unbegun(error))
@@ -102,9 +109,11 @@ class Run:
         soft = request.soft_time_limit
         call = call if soft is None else _alarmed_coroutine(call, soft)
         ended = await attempt.amake(task, request, call)
-        if self.revoked and isinstance(ended.error, asyncio.CancelledError):
-            return self.cancelled()
-        return self._noted(ended)
+        return (
+            self.cancelled()
+            if self.revoked and ended.how == attempt.REVOKED
+            else self._noted(ended)
+        )
 
     def _expired(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline

@@ -157,7 +157,7 @@ class Executor:
     def _cancel_coroutines(self, jobs: Container[tuple[str, str]]) -> None:
         for task, run in self._running.items():
             if run.key in jobs and not run.revoked:  # once: it may be about to clean up
-                run.revoked = True
+                run.revoke()
                 task.cancel()
 
     async def _await(self, run: Run) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from types import TracebackType
 
@@ -12,6 +13,7 @@ import pytest
 
 from pgqueue import Retry, Task
 from pgqueue.hooks import ExceptionInfo
+from pgqueue.request import current
 from pgqueue.worker import frames
 
 RUN = ("task_received", "task_prerun", "task_success", "task_retry", "task_failure")
@@ -213,6 +215,28 @@ def test_one_that_expired_was_revoked_and_nothing_else(run, tasks, heard, job_id
     assert said["sender"] is task
     assert (said["request"].id, said["request"].args) == (job_id, [7])
     assert (said["terminated"], said["signum"], said["expired"]) == (False, None, True)
+
+
+def test_a_coroutine_that_is_revoked_has_not_failed(run, tasks, heard, job_id):
+    async def stopped():
+        current.get().revoked = True  # as a child notes that it cancels the run
+        raise asyncio.CancelledError
+
+    heard(*RUN)
+    assert run(tasks.task(stopped)).code == frames.CANCELLED
+    assert heard.names == ["task_received", "task_prerun", "task_revoked", "task_postrun"]
+    said = heard.said("task_revoked")
+    assert (said["request"].id, said["terminated"], said["expired"]) == (job_id, True, False)
+    assert heard.said("task_postrun")["state"] == "REVOKED"
+
+
+def test_a_coroutine_that_cancels_itself_has_failed(run, tasks, heard):
+    async def gives_up():
+        raise asyncio.CancelledError
+
+    heard(*RUN)
+    assert run(tasks.task(gives_up)).code == frames.FAILED
+    assert "task_failure" in heard.names
 
 
 def test_a_job_of_an_unknown_task(run, heard, job_id):
