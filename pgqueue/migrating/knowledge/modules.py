@@ -20,7 +20,7 @@ IMPORTS = rows(
     change("celery.contrib.django.*", ours="pgqueue", note="enqueue in the transaction itself"),
     change("celery.contrib.abortable", ours="revoke",
            note="a revoked async def task is cancelled; others are stopped with terminate=True"),
-    change("celery.contrib.testing.*", "celery.contrib.pytest", ours="pgqueue.testing",
+    change("celery.contrib.testing.*", "celery.contrib.pytest", ours="task_always_eager",
            note="see the guide: tests"),
     change("celery.contrib.*", note="what it does has to be looked at"),
     change("celery.utils.*", "celery.utils", "celery.five",

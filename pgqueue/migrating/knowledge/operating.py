@@ -64,10 +64,10 @@ TESTING = rows(
     "testing",
     change("celery_app", "celery_session_app", "celery_config", "celery_parameters",
            "celery_enable_logging", "celery_includes", "use_celery_app_trap",
-           ours="pgqueue.testing", note="a fixture of your own that gives the app"),
+           ours="task_always_eager", note="a fixture of your own that gives the app"),
     change("celery_worker", "celery_session_worker", "celery_worker_pool",
            "celery_worker_parameters", "start_worker", "depends_on_current_app",
-           ours="pgqueue.testing",
+           ours="task_always_eager",
            note="run what is enqueued in the test's own process, or start `pgq worker`"),
     change("mark.celery", ours="app.conf", note="set what the test needs in app.conf"),
 )  # fmt: skip
