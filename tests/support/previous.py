@@ -9,7 +9,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 #: Until there is a release, a commit. Set it to the newest tag with each release.
-PREVIOUS = "3582a571f3a55099ca8757a5c045df203c15f7bb"
+PREVIOUS = "e33359b07a7200591b507ad6a2b4a32ef10c9304"
 
 
 def unpack(folder: Path) -> Path | None:
