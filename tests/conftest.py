@@ -1,7 +1,11 @@
-"""The fixtures of the whole suite: every test that needs PostgreSQL runs on every server found.
+"""The fixtures of the whole suite, and which server a test runs on.
+
+The tests of what is said to PostgreSQL, ON_EVERY_SERVER, run on each one found; of the others a
+module runs on one of them, so that each has its share. `pytest --server all` runs all on all,
+`pytest --server pg18` on that one.
 
 `database`, `connection`, `connect`, `app`, `clock` belong to one test; `server` and `databases`
-to the session. `pytest --server pg18` runs on one server only.
+to the session.
 
 With PgBouncer installed, what THROUGH_A_POOLER names runs once more behind it in transaction
 mode; `pytest --server pgbouncer` has all of the given tests do so (`tox -e pgbouncer`). There,
@@ -11,6 +15,7 @@ mode; `pytest --server pgbouncer` has all of the given tests do so (`tox -e pgbo
 from __future__ import annotations
 
 import os
+from zlib import crc32
 
 import psycopg
 import pytest
@@ -24,6 +29,8 @@ from support.databases import Databases
 from support.poolers import PooledServer, pgbouncer
 from support.servers import SETTINGS, Binaries, Server, find
 
+#: Folders with statements of their own, or with connections of every kind.
+ON_EVERY_SERVER = {"sql", "transports", "client", "pooler"}
 CHOSEN = pytest.StashKey[dict[str, Binaries]]()
 POOLED = "pgbouncer"
 #: What an application, a worker and each kind of connection do first of all: modules and tests.
@@ -34,7 +41,11 @@ THROUGH_A_POOLER = {
 
 
 def pytest_addoption(parser):
-    parser.addoption("--server", default="all", help="pg18, pg15, …, pgbouncer, or all found")
+    parser.addoption(
+        "--server",
+        default="shared",
+        help="pg18, pg15, …, pgbouncer, or all; shared: each module of most folders on one of all",
+    )
     parser.addoption(
         "--update-schema", action="store_true", help="write sql/schema.sql instead of comparing it"
     )
@@ -56,9 +67,10 @@ def pytest_configure(config):
     if found and pgbouncer():
         found[POOLED] = next(iter(found.values()))
     wanted = config.getoption("--server")
-    if wanted != "all" and wanted not in found:
+    several = wanted in ("all", "shared")
+    if not several and wanted not in found:
         raise pytest.UsageError(f"--server {wanted}: found are {', '.join(found) or 'none'}")
-    config.stash[CHOSEN] = found if wanted == "all" else {wanted: found[wanted]}
+    config.stash[CHOSEN] = found if several else {wanted: found[wanted]}
 
 
 def pytest_report_header(config):
@@ -81,7 +93,18 @@ def pytest_generate_tests(metafunc):
             del names[1:]
         elif POOLED in names and len(names) > 1 and called.isdisjoint(THROUGH_A_POOLER):
             names.remove(POOLED)
+        if metafunc.config.getoption("--server") == "shared":
+            names = _share(place, names)
         metafunc.parametrize("server", names, indirect=True, scope="session")
+
+
+def _share(module, names):
+    """Return the servers that a module's tests run on, if they are shared out."""
+    if module.parent.name in ON_EVERY_SERVER:
+        return names
+    plain = [name for name in names if name != POOLED]
+    chosen = plain[crc32(module.stem.encode()) % len(plain)] if plain else POOLED
+    return [name for name in names if name in (chosen, POOLED)]
 
 
 def pytest_collection_modifyitems(items):
