@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pgqueue import hooks
 from pgqueue.canvas.receiving import received
@@ -178,20 +178,20 @@ def _judged(  # noqa: PLR0911 (a list of what a task can say)
 ) -> Ended:
     if request.revoked and is_(error, asyncio.CancelledError):
         return Ended(REVOKED)
-    if isinstance(error, Retry) and is_(error, Retry):
-        return _again(error, error)
+    if is_(error, Retry):
+        return _again(cast(Retry, error), error)
     if request.asked is not None:
         return _again(request.asked, error)
-    if isinstance(error, Ignore) and is_(error, Ignore):
+    if is_(error, Ignore):
         return _ignored(request)
-    if isinstance(error, Reject) and is_(error, Reject):
-        return Ended(REQUEUED if error.requeue else FAILED, error=error)
+    if is_(error, Reject):
+        return Ended(REQUEUED if cast(Reject, error).requeue else FAILED, error=error)
     if is_(error, StaleClaim):
         return Ended(STALE, error=error)
     limit = most_retries(task.policy, request.max_retries)
     if retries_itself(task.policy, error) and may_retry(limit, request.retries):
         delay = automatic_delay(task.policy, request.retries)
-        return Ended(RETRIED, error=error, retry=Retry(exc=error, countdown=delay))
+        return Ended(RETRIED, error=error, retry=Retry("retry", exc=error, countdown=delay))
     expected = issubclass(type(error), tuple(task.throws))
     return Ended(EXPECTED if expected else FAILED, error=error)
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pgqueue.describe import describe_exception
 from pgqueue.errors import Retry
@@ -145,7 +145,11 @@ def retried(task: Task[Any, Any], request: Request, error: BaseException, delay:
     """
     if type(task) in _PLAIN and not (task_retry.receivers or task_postrun.receivers):
         return NOTHING
-    reason = error if isinstance(error, Retry) else Retry(exc=error, countdown=delay)
+    reason = (
+        cast(Retry, error)
+        if issubclass(type(error), Retry)  # isinstance() would ask the error, which may lie
+        else Retry("retry", exc=error, countdown=delay)
+    )
     einfo = ExceptionInfo(reason if reason.exc is None else reason.exc)
     about = (reason.exc, request.id, request.args, request.kwargs, einfo)
     calls = _called(task, "on_retry", *about, guarded=True)

@@ -160,7 +160,7 @@ class Run:
         if self.deadline is not None and self.deadline < MAX_DELAY:
             left = timedelta(seconds=self.deadline - time.monotonic())
             request.expires = datetime.now(UTC) + left
-        limits = plan.limits
+        limits = task.limits  # which the worker may have been told anew
         if headers:
             request.headers = decode(headers)
             if isinstance(request.headers, dict):  # SQL by hand can write others

@@ -35,6 +35,7 @@ LOOPS = {
     "watch",
     "partitions",
     "prune",
+    "follow",
     "schema",
 }
 
