@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from pgqueue.errors import TaskRevokedError
-from pgqueue.result import AsyncResult, celery_state
+from pgqueue.result import AsyncResult
 from pgqueue.rows import JobRow
 
 R = TypeVar("R")
@@ -35,11 +35,6 @@ class EagerResult(AsyncResult[R]):
     async def ajob(self) -> JobRow | None:
         """Return what the job's row would be, from a coroutine."""
         return self._row
-
-    @property
-    def state(self) -> str:
-        """SUCCESS, FAILURE, REVOKED or IGNORED."""
-        return celery_state(self._row)
 
     @property
     def result(self) -> R | Exception | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Future, TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -443,12 +442,7 @@ def _result(job: JobRow | None) -> Any:
 def _got(
     outcome: Outcome, propagate: bool, callback: Callable[[str, Any], object] | None = None
 ) -> Any:
-    try:
-        value = _value(outcome)
-    except (TaskFailed, TaskRevokedError) as error:
-        if propagate:
-            raise
-        value = error
+    value = value_of(outcome, propagate=propagate)
     if callback is not None:
         callback(outcome.id, value)
     return value

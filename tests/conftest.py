@@ -22,7 +22,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from chaos.proxy import Proxy
-from pgqueue import PgQueue
+from pgqueue import PgQueue, signals
 from pgqueue.apps import APPS, Apps
 from support.clock import Clock
 from support.databases import Databases
@@ -140,6 +140,14 @@ def _no_applications(monkeypatch):
     for name, value in vars(Apps()).items():
         if name != "make":
             monkeypatch.setattr(APPS, name, value)
+
+
+@pytest.fixture(autouse=True)
+def _no_receivers(monkeypatch):
+    """What a test, or the page that it plays, connects to signals hears nothing of the next one."""
+    for signal in vars(signals).values():
+        if isinstance(signal, signals.Signal):
+            monkeypatch.setattr(signal, "receivers", signal.receivers)
 
 
 @pytest.fixture

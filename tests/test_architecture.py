@@ -193,7 +193,9 @@ def test_every_file_of_sql_is_one_operation_of_the_same_name():
     """A line of SQL is found by its verb: `finish` is operations.finish and sql/finish.sql."""
     queries = [
         (function.name, call.args[0].value)
-        for function in tree("operations").body
+        for module in MODULES
+        if module.startswith("operations.")
+        for function in tree(module).body
         if isinstance(function, ast.FunctionDef)
         for call in ast.walk(function)
         if isinstance(call, ast.Call) and ast.unparse(call.func) in ("Query", "Copy")

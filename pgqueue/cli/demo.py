@@ -22,8 +22,7 @@ from pgqueue.cli import tables
 from pgqueue.cli.formats import plural
 from pgqueue.cli.options import examples
 from pgqueue.config import hide_password
-from pgqueue.demo import folder as folders
-from pgqueue.demo import place, queries, run, worker
+from pgqueue.demo import folder as folders, place, queries, run, worker
 from pgqueue.demo.enqueueing import ROLLED_BACK_EVERY
 from pgqueue.demo.folder import Found
 from pgqueue.demo.place import Connection, Place

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pgqueue.cli import formats, tables
 

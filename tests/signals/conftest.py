@@ -1,4 +1,4 @@
-"""Runs as a child makes them, without a worker or a database; every signal as it was afterwards."""
+"""Runs as a child makes them, without a worker or a database."""
 
 from __future__ import annotations
 
@@ -15,15 +15,6 @@ from pgqueue.worker.execution import Run
 
 ID = "0198c7a2-0000-7000-8000-000000000001"
 ALL = {each.name: each for each in vars(signals).values() if isinstance(each, signals.Signal)}
-
-
-@pytest.fixture(autouse=True)
-def untouched():
-    """Each signal has the receivers afterwards that it had before."""
-    before = {signal: signal.receivers for signal in ALL.values()}
-    yield
-    for signal, receivers in before.items():
-        signal.receivers = receivers
 
 
 @pytest.fixture

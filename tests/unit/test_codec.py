@@ -14,8 +14,7 @@ from unittest.mock import MagicMock
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pgqueue.codec import MAX_DEPTH, decode, encode
 from pgqueue.describe import describe_exception, one_line

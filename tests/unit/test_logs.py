@@ -9,8 +9,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pgqueue.describe import describe_exception, lines, one_line, shortened
 from pgqueue.worker.logs import HumanFormatter, JsonFormatter

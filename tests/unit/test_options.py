@@ -7,8 +7,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pgqueue.errors import InvalidOption, InvalidPayload
 from pgqueue.options import WITHOUT_MEANING, Options, checked_name, new_job

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pgqueue.errors import ConfigurationError
 from pgqueue.retry import RetryPolicy, automatic_delay, may_retry, most_retries, retries_itself
