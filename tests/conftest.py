@@ -15,6 +15,7 @@ mode; `pytest --server pgbouncer` has all of the given tests do so (`tox -e pgbo
 from __future__ import annotations
 
 import os
+import signal
 from zlib import crc32
 
 import psycopg
@@ -63,6 +64,10 @@ def pytest_configure(config):
     for name in list(os.environ):  # the suite's own environment says nothing to the code
         if name.startswith("PG") or name == "DATABASE_URL":
             del os.environ[name]
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        # What a shell has its background ignore: so do we, but not the processes of the tests.
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     found = find()
     if found and pgbouncer():
         found[POOLED] = next(iter(found.values()))
