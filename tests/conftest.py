@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
+from functools import cache
 from zlib import crc32
 
 import psycopg
@@ -122,21 +124,31 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def server(request):
-    """A running PostgreSQL; `.name`, `.major`, `.dsn()`, `.run("psql", …)`."""
-    kind = PooledServer if request.param == POOLED else Server
-    server = kind(request.config.stash[CHOSEN][request.param])
-    server.start()
-    yield server
-    server.stop()
+def started(pytestconfig):
+    """Starts each server once, at its first use, however often tests go from one to another."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(name):
+            kind = PooledServer if name == POOLED else Server
+            server = kind(pytestconfig.stash[CHOSEN][name])
+            server.start()
+            stack.callback(server.stop)
+            return server, stack.enter_context(Databases(server))
+
+        yield start
 
 
 @pytest.fixture(scope="session")
-def databases(server):
+def server(started, request):
+    """A running PostgreSQL; `.name`, `.major`, `.dsn()`, `.run("psql", …)`."""
+    return started(request.param)[0]
+
+
+@pytest.fixture(scope="session")
+def databases(started, server):
     """Makes databases that outlive a test: `with databases.migrated() as dsn`, or `.empty()`."""
-    databases = Databases(server)
-    with databases.template():
-        yield databases
+    return started(server.name)[1]
 
 
 @pytest.fixture(autouse=True)
@@ -150,9 +162,9 @@ def _no_applications(monkeypatch):
 @pytest.fixture(autouse=True)
 def _no_receivers(monkeypatch):
     """What a test, or the page that it plays, connects to signals hears nothing of the next one."""
-    for signal in vars(signals).values():
-        if isinstance(signal, signals.Signal):
-            monkeypatch.setattr(signal, "receivers", signal.receivers)
+    for each in vars(signals).values():
+        if isinstance(each, signals.Signal):
+            monkeypatch.setattr(each, "receivers", each.receivers)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -26,15 +27,16 @@ class Databases:
         self._numbers = count(1)
         self._copied = SINCE_15 if server.major >= 15 else ""
 
-    @contextmanager
-    def template(self) -> Iterator[None]:
-        """Lend the time in which databases can be made."""
-        with psycopg.connect(self._server.direct_dsn(), autocommit=True) as self._admin:
-            self._admin.execute(f"create database {TEMPLATE}")
-            with psycopg.connect(self._server.direct_dsn(TEMPLATE), autocommit=True) as connection:
-                migrate(connection)
-            self._left(TEMPLATE)
-            yield
+    def __enter__(self) -> Self:
+        self._admin = psycopg.connect(self._server.direct_dsn(), autocommit=True)
+        self._admin.execute(f"create database {TEMPLATE}")
+        with psycopg.connect(self._server.direct_dsn(TEMPLATE), autocommit=True) as connection:
+            migrate(connection)
+        self._left(TEMPLATE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._admin.close()
 
     @contextmanager
     def empty(self) -> Iterator[str]:
