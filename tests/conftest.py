@@ -34,6 +34,8 @@ from support.servers import SETTINGS, Binaries, Server, find
 
 #: Folders with statements of their own, or with connections of every kind.
 ON_EVERY_SERVER = {"sql", "transports", "client", "pooler"}
+#: Modules that take longest, to be begun first: a process that begins one last keeps all waiting.
+LONGEST = ("test_chaos", "test_stepping", "test_rescue", "test_stopping", "test_transaction_mode")
 CHOSEN = pytest.StashKey[dict[str, Binaries]]()
 POOLED = "pgbouncer"
 #: What an application, a worker and each kind of connection do first of all: modules and tests.
@@ -114,7 +116,10 @@ def _share(module, names):
     return [name for name in names if name in (chosen, POOLED)]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
     for item in items:
         marker = item.get_closest_marker("sessions")
         if marker and item.callspec.params.get("server") == POOLED:
