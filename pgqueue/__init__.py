@@ -31,7 +31,8 @@ from pgqueue.errors import (
     UnknownTask,
     UsageError,
 )
-from pgqueue.result import AsyncResult, allow_join_result
+from pgqueue.joining import allow_join_result
+from pgqueue.result import AsyncResult
 from pgqueue.settings import ConfigurationWarning, celery_setting
 from pgqueue.shared import shared_task
 from pgqueue.task import Task

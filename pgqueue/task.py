@@ -507,10 +507,11 @@ def settle(task: Task[Any, Any], home: Home) -> Task[Any, Any]:
 
 def default_name(function: Callable[..., Any] | type[Any]) -> str:
     """Return the name that a function or class gives to its task."""
-    return f"{_module_name(function)}.{function.__name__}"
+    return f"{module_name(function)}.{function.__name__}"
 
 
-def _module_name(function: Callable[..., Any] | type[Any]) -> str:
+def module_name(function: Callable[..., Any] | type[Any]) -> str:
+    """Return the name of the module that a function or class is in."""
     if function.__module__ not in ("__main__", "__mp_main__"):
         return function.__module__
     # A task keeps its name whether its module is imported, run (by name or by file), or made the

@@ -30,7 +30,7 @@ HOUSE = """
     eager_result result lineage control inspection settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
-    publishing log
+    publishing log states joining
     apps proxy models discovery
     retry limits cron codec signals config arrays backoff describe identifiers request rows
     errors

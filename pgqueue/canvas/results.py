@@ -14,9 +14,11 @@ from pgqueue.canvas.layout import Shape
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import ResultTimeout, UsageError
 from pgqueue.identifiers import job_id, uuid7
+from pgqueue.joining import refuse_to_wait
 from pgqueue.lineage import as_tuple
-from pgqueue.result import AsyncResult, ResultSource, refuse_to_wait, value_of
+from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.rows import Outcome
+from pgqueue.states import value_of
 
 T = TypeVar("T", bound="ResultSet")
 
