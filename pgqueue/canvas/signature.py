@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, Unpack, cast
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    Protocol,
+    Self,
+    TypeVar,
+    Unpack,
+    cast,
+    overload,
+)
 
 from pgqueue.apps import APPS
 from pgqueue.canvas.layout import Context, Layout, Maker, laid_out
 from pgqueue.canvas.nodes import Node, listed
-from pgqueue.canvas.results import handle
+from pgqueue.canvas.results import GroupResult, handle
 from pgqueue.canvas.sending import aapply, apply, asend, here, send
 from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall, UnknownTask, UsageError
@@ -18,7 +28,7 @@ from pgqueue.result import AsyncResult
 from pgqueue.rows import NewJob
 
 R = TypeVar("R")
-S = TypeVar("S", bound="Signature[Any]")
+T = TypeVar("T")
 
 #: The classes of signatures by their `subtask_type`: `from_dict` and `|` choose among them.
 KINDS: dict[str | None, type[Signature[Any]]] = {}
@@ -57,6 +67,14 @@ class Callee(Maker, Protocol):
         **options: Unpack[Options],
     ) -> AsyncResult[Any]:
         """Enqueue a job, from a coroutine."""
+        ...
+
+
+class Grouped(Protocol):
+    """A signature whose handle is a `GroupResult`."""
+
+    def freeze(self, _id: object = None) -> GroupResult:
+        """Choose the ids now, and return the handle that the call will have."""
         ...
 
 
@@ -324,7 +342,14 @@ class Signature(dict[str, Any], Generic[R]):
 
     # ── putting together ─────────────────────────────────────────────────────────────────────
 
-    def __or__(self, other: object) -> Signature[Any]:  # type: ignore[override] # (not a dict's)
+    @overload  # type: ignore[override] # (not a dict's)
+    def __or__(self, other: Grouped) -> Any: ...
+    @overload
+    def __or__(self, other: Signature[T]) -> Signature[T]: ...
+    @overload
+    def __or__(self, other: Mapping[str, Any]) -> Signature[Any]: ...
+
+    def __or__(self, other: object) -> Signature[Any]:
         if not isinstance(other, Mapping):
             return NotImplemented
         return self._then(of_any(other, "a | b"))
