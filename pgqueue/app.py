@@ -14,13 +14,14 @@ from pgqueue.client import Client
 from pgqueue.declaring import WITHOUT_MEANING, TaskOptions, checked_class, checked_declaration
 from pgqueue.discovery import Discovery, prepare_django
 from pgqueue.errors import ConfigurationError, UnknownTask
+from pgqueue.making import BoundDecorator, Decorator, make_task, module_name, settle
 from pgqueue.options import checked_name
 from pgqueue.proxy import Proxy
 from pgqueue.request import current
 from pgqueue.settings import ConfigurationWarning
 from pgqueue.signals import Signal, import_modules
 from pgqueue.statements import DEFAULT_SCHEMA
-from pgqueue.task import AsyncTask, BoundDecorator, Decorator, Task, make_task, module_name, settle
+from pgqueue.task import AsyncTask, Task
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -8,9 +8,10 @@ from typing import Any, Literal, ParamSpec, TypeVar, Unpack, overload
 from pgqueue.apps import APPS
 from pgqueue.declaring import TaskOptions
 from pgqueue.errors import UsageError
+from pgqueue.making import BoundDecorator, Decorator, default_name, module_name
 from pgqueue.options import checked_name
 from pgqueue.proxy import Proxy
-from pgqueue.task import AsyncTask, BoundDecorator, Decorator, Task, default_name, module_name
+from pgqueue.task import AsyncTask, Task
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack, cast
 
-from pgqueue.canvas.calling import CalledAsGroup
+from pgqueue.canvas.grouped import CalledAsGroup
 from pgqueue.canvas.nodes import vanishes
 from pgqueue.canvas.signature import Signature, of_any
 from pgqueue.errors import InvalidCall

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack, cast
 
-from pgqueue.canvas.calling import CalledAsGroup
+from pgqueue.canvas.grouped import CalledAsGroup
 from pgqueue.canvas.kinds import group
 from pgqueue.canvas.nodes import chunked
 from pgqueue.canvas.results import GroupResult
