@@ -4,7 +4,8 @@ from pgqueue.app import PgQueue, current_app, current_task, get_current_task
 from pgqueue.bulk import Enqueued
 from pgqueue.canvas.kinds import chain, chord, group
 from pgqueue.canvas.repeated import chunks, xmap, xstarmap
-from pgqueue.canvas.results import GroupResult, ResultSet
+from pgqueue.canvas.results import GroupResult
+from pgqueue.canvas.sets import ResultSet
 from pgqueue.canvas.signature import Signature, maybe_signature, signature
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import (
@@ -31,7 +32,8 @@ from pgqueue.errors import (
     UnknownTask,
     UsageError,
 )
-from pgqueue.result import AsyncResult, allow_join_result
+from pgqueue.joining import allow_join_result
+from pgqueue.result import AsyncResult
 from pgqueue.settings import ConfigurationWarning, celery_setting
 from pgqueue.shared import shared_task
 from pgqueue.task import Task

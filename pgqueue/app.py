@@ -14,13 +14,14 @@ from pgqueue.client import Client
 from pgqueue.declaring import WITHOUT_MEANING, TaskOptions, checked_class, checked_declaration
 from pgqueue.discovery import Discovery, prepare_django
 from pgqueue.errors import ConfigurationError, UnknownTask
+from pgqueue.making import BoundDecorator, Decorator, make_task, module_name, settle
 from pgqueue.options import checked_name
 from pgqueue.proxy import Proxy
 from pgqueue.request import current
 from pgqueue.settings import ConfigurationWarning
 from pgqueue.signals import Signal, import_modules
 from pgqueue.statements import DEFAULT_SCHEMA
-from pgqueue.task import AsyncTask, BoundDecorator, Decorator, Task, default_name, make_task, settle
+from pgqueue.task import AsyncTask, Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -151,6 +152,7 @@ class PgQueue(Client):
         kind = base or self.Task
         checked_class(kind)
         attributes = checked_declaration(options, kind, of_base=base is not None)
+        attributes["name"] = attributes.get("name") or self._name_of(function)
         task = make_task(function, self, kind, bind=bind, **attributes)
         self._remark_on(task.name, options)
         return self._register(task)
@@ -176,6 +178,20 @@ class PgQueue(Client):
         self._tasks[task.name] = task
         return task
 
+    def gen_task_name(self, name: str, module: str) -> str:
+        """Return the name of a task that is declared without one; for subclasses to override.
+
+        `name` is that of the function or class, `module` that of its module, also where it is run
+        as the main one.
+
+        >>> PgQueue("shop").gen_task_name("pack", "shop.tasks")
+        'shop.tasks.pack'
+        """
+        return f"{module}.{name}"
+
+    def _name_of(self, function: Callable[..., Any]) -> str:
+        return self.gen_task_name(function.__name__, module_name(function))
+
     def register_task(
         self, task: OneTask[P, R] | type[OneTask[P, R]], *, name: str | None = None
     ) -> OneTask[P, R]:
@@ -187,7 +203,7 @@ class PgQueue(Client):
         if not hasattr(type(made), "run") and type(made).__call__ is Task.__call__:
             raise ConfigurationError(f"{type(made).__qualname__}: give it a method run")
         checked_class(type(made))
-        own = name or getattr(made, "name", None) or default_name(type(made))
+        own = name or getattr(made, "name", None) or self._name_of(type(made))
         vars(made)["name"] = checked_name("task", own)
         self._register(settle(made, self))
         return made

@@ -8,81 +8,37 @@ worker.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Iterable
 from signal import Signals
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 from uuid import UUID
 
 from pgqueue import operations
-from pgqueue.backoff import Doubling
-from pgqueue.codec import encode
+from pgqueue.broadcasts import (
+    Asked,
+    Broadcast,
+    Replies,
+    addressed,
+    broadcast_of,
+    pauses,
+    replies,
+)
 from pgqueue.errors import InvalidOption
-from pgqueue.identifiers import job_id, uuid7
-from pgqueue.inspection import Inspect, node_names
+from pgqueue.identifiers import job_id
+from pgqueue.inspection import Inspect
 from pgqueue.limits import checked_limits
 from pgqueue.options import checked_name
 from pgqueue.query import Database, Query
 from pgqueue.rows import WorkerRow
 
-#: A worker that has not come to a command after so many seconds leaves it.
-VALID = 60.0
-#: Between two looks for answers, in seconds: first and last.
-LOOKS = 0.005, 0.1
 #: How many jobs are cancelled in one transaction.
 BATCH = 1000
 
 ENDING = ("SIGTERM", "SIGKILL", "SIGINT", "SIGQUIT", "SIGHUP", "SIGABRT")
 
 Ids = UUID | str | Iterable[UUID | str]
-Replies = list[dict[str, Any]]
-
-
-class Asked(TypedDict, total=False):
-    """Whom a command is for, and whether answers are waited for; Celery's names.
-
-    `destination`: the name of a worker, or several; else all. `pattern`: those whose name matches,
-    by `matcher`, "glob" (the default) or "pcre", a regular expression. `reply`: wait for answers
-    and return them; at most `timeout` seconds (1.0), and for no more than `limit` of them.
-    """
-
-    destination: str | Iterable[str] | None
-    pattern: str | None
-    matcher: str | None
-    reply: bool
-    timeout: float
-    limit: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Broadcast:
-    """A command on its way: to whom, and who is there to answer."""
-
-    id: UUID
-    command: str
-    arguments: str
-    workers: list[WorkerRow]
-    limit: int | None
-
-    def told(self) -> Query[None]:
-        """Return what tells the workers."""
-        ids = [worker.id for worker in self.workers]
-        return operations.tell(self.id, self.command, self.arguments, ids, VALID)
-
-    def is_over(self, answers: dict[int, str | None]) -> bool:
-        """Whether nobody else is waited for: all have answered whose lease is not over."""
-        given = {worker for worker, answer in answers.items() if answer is not None}
-        enough = self.limit is not None and len(given) >= self.limit
-        return enough or all(w.id in given for w in self.workers if w.alive)
-
-    def read(self, answers: dict[int, str | None]) -> list[tuple[WorkerRow, Any]]:
-        """Return the workers with what they answered; None: nothing."""
-        texts = [(worker, answers.get(worker.id)) for worker in self.workers]
-        return [(worker, None if text is None else json.loads(text)) for worker, text in texts]
 
 
 class Control:
@@ -279,24 +235,24 @@ class Control:
         if not asked.get("reply"):
             self._database.run(self._broadcast(command, arguments, asked).told())
             return None
-        return _replies(self._ask(command, arguments, asked))
+        return replies(self._ask(command, arguments, asked))
 
     async def abroadcast(
         self, command: str, arguments: dict[str, Any] | None = None, **asked: Unpack[Asked]
     ) -> Replies | None:
         """Tell workers something, from a coroutine."""
-        workers = _addressed(await self._database.arun(operations.workers()), asked)
-        broadcast = _broadcast(command, arguments, workers, asked)
+        workers = addressed(await self._database.arun(operations.workers()), asked)
+        broadcast = broadcast_of(command, arguments, workers, asked)
         await self._database.arun(broadcast.told())
         if not asked.get("reply"):
             return None
         answers: dict[int, str | None] = {}
-        for pause in _pauses(asked):
+        for pause in pauses(asked):
             answers = await self._database.arun(operations.answers(broadcast.id))
             if broadcast.is_over(answers):
                 break
             await asyncio.sleep(pause)
-        return _replies(broadcast.read(answers))
+        return replies(broadcast.read(answers))
 
     def _ask(
         self, command: str, arguments: dict[str, Any] | None, asked: Asked
@@ -305,7 +261,7 @@ class Control:
         broadcast = self._broadcast(command, arguments, asked)
         self._database.run(broadcast.told())
         answers: dict[int, str | None] = {}
-        for pause in _pauses(asked):
+        for pause in pauses(asked):
             answers = self._database.run(operations.answers(broadcast.id))
             if broadcast.is_over(answers):
                 break
@@ -314,49 +270,13 @@ class Control:
         return [(worker, answer) for worker, answer in said if worker.alive or answer is not None]
 
     def _broadcast(self, command: str, arguments: dict[str, Any] | None, asked: Asked) -> Broadcast:
-        return _broadcast(command, arguments, self._addressed(asked), asked)
+        return broadcast_of(command, arguments, self._addressed(asked), asked)
 
     def _addressed(self, asked: Asked) -> list[WorkerRow]:
-        return _addressed(self._database.run(operations.workers()), asked)
+        return addressed(self._database.run(operations.workers()), asked)
 
 
 # ── pure ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def _broadcast(
-    command: str, arguments: dict[str, Any] | None, workers: list[WorkerRow], asked: Asked
-) -> Broadcast:
-    text = encode(arguments or {}, at="arguments")
-    return Broadcast(uuid7(), command, text, workers, asked.get("limit"))
-
-
-def _addressed(workers: list[WorkerRow], asked: Asked) -> list[WorkerRow]:
-    destination = asked.get("destination")
-    if destination is not None:
-        wanted = {destination} if isinstance(destination, str) else set(destination)
-        workers = [worker for worker in workers if worker.name in wanted]
-    if (pattern := asked.get("pattern")) is None:
-        return workers
-    matcher = asked.get("matcher") or "glob"
-    if matcher == "glob":
-        return [worker for worker in workers if fnmatchcase(worker.name, pattern)]
-    if matcher != "pcre":
-        raise InvalidOption(f"matcher={matcher!r}: give 'glob' or 'pcre'")
-    return [worker for worker in workers if re.search(pattern, worker.name)]
-
-
-def _pauses(asked: Asked) -> Iterator[float]:
-    """Yield how long to wait between two looks, until the time is over; the last look is then."""
-    deadline = time.monotonic() + asked.get("timeout", 1.0)
-    pauses = Doubling(*LOOKS)
-    while (left := deadline - time.monotonic()) > 0:
-        yield min(pauses.next(), left)
-    yield 0.0
-
-
-def _replies(said: list[tuple[WorkerRow, Any]]) -> Replies:
-    names = node_names(worker for worker, _ in said)
-    return [{names[worker.id]: answer} for worker, answer in said if answer is not None]
 
 
 def _ids(given: Ids) -> list[str]:

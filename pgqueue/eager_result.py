@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from pgqueue.errors import TaskRevokedError
 from pgqueue.result import AsyncResult
@@ -79,6 +79,17 @@ class EagerResult(AsyncResult[R]):
         """Return the result like `get`, from a coroutine."""
         del timeout, disable_sync_subtasks
         return cast(R, self._got(propagate=propagate, callback=callback))
+
+    def then(
+        self,
+        callback: Callable[[AsyncResult[R]], object],
+        on_error: Callable[[Exception], object] | None = None,
+        weak: bool = False,
+    ) -> Self:
+        """Call a function with this handle: the run is over."""
+        del weak
+        self._tell(callback, on_error)
+        return self
 
     def maybe_throw(
         self,

@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, TimeoutError as FutureTimeout
-from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar, cast
+from threading import Thread
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
 from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.codec import decode
-from pgqueue.errors import (
-    ChordError,
-    InvalidPayload,
-    InvalidWait,
-    ResultTimeout,
-    TaskFailed,
-    TaskRevokedError,
-    TimeLimitExceeded,
-    UsageError,
-    task_failed,
-)
+from pgqueue.errors import ResultTimeout, UsageError
 from pgqueue.identifiers import job_id
+from pgqueue.joining import refuse_to_wait
 from pgqueue.lineage import Lineage
 from pgqueue.query import Database
-from pgqueue.request import current
 from pgqueue.rows import JobRow, NewJob, Outcome
+from pgqueue.states import (
+    FAILURE,
+    SUCCESS,
+    celery_state,
+    is_finished,
+    outcome_of,
+    result_of,
+    value_of,
+)
 
 R = TypeVar("R")
-
-PENDING, STARTED, RETRY = "PENDING", "STARTED", "RETRY"
-SUCCESS, FAILURE, REVOKED = "SUCCESS", "FAILURE", "REVOKED"
-#: The task raised `Ignore`: stored as cancelled, with this for its error.
-IGNORED = "IGNORED"
-
-_FINISHED = {"succeeded": SUCCESS, "failed": FAILURE, "cancelled": REVOKED}
 
 
 class ResultSource(Database, Protocol):
@@ -71,59 +62,6 @@ class ResultSource(Database, Protocol):
     ) -> AsyncResult[Any]:
         """Make a call in place, on the running event loop."""
         ...
-
-
-def celery_state(job: JobRow | None) -> str:
-    """Return Celery's name for the state of a job; PENDING for one that nobody knows."""
-    if job is None:
-        return PENDING
-    if job.state == "queued":
-        return RETRY if job.failures else PENDING
-    if job.state == "running":
-        said = progress_of(job)
-        return STARTED if said is None else said[0]
-    if job.state == "cancelled" and job.error == IGNORED.lower():
-        return IGNORED
-    return _FINISHED.get(job.state, PENDING)
-
-
-def progress_of(job: JobRow) -> tuple[str, Any] | None:
-    """Return the state and the meta that a running job gave itself, None if it said nothing."""
-    if job.state != "running" or job.result is None:
-        return None
-    note = _decoded(job.id, job.result)
-    # What an earlier run said is still there after a crash, under an earlier claim.
-    if not isinstance(note, dict) or note.get("claim") != job.claim:
-        return None
-    return str(note.get("state")), note.get("meta")
-
-
-_joins: ContextVar[bool] = ContextVar("pgqueue_joins", default=False)
-
-
-@contextmanager
-def allow_join_result() -> Iterator[None]:
-    """Let a task wait for results in the block, as `get(disable_sync_subtasks=False)` does.
-
-    A task that waits for another one takes a slot until that has run: with as many of them as the
-    workers have slots, all wait for ever.
-    """
-    token = _joins.set(True)
-    try:
-        yield
-    finally:
-        _joins.reset(token)
-
-
-def refuse_to_wait(id_: str) -> None:
-    """Raise `InvalidWait` in a task that has not said that it may wait."""
-    request = current.get()
-    if request is not None and not request.is_eager and not _joins.get():
-        raise InvalidWait(
-            f"{request.task}[{request.id}] waits for job {id_}: tasks that wait for others take "
-            "all slots in the end; use a chain or a chord, or, if there are slots enough for all, "
-            "get(disable_sync_subtasks=False) or allow_join_result()"
-        )
 
 
 class AsyncResult(Lineage, Generic[R]):
@@ -179,11 +117,11 @@ class AsyncResult(Lineage, Generic[R]):
 
     def ready(self) -> bool:
         """Return whether the job has finished, one way or another."""
-        return _is_finished(self.job())
+        return is_finished(self.job())
 
     async def aready(self) -> bool:
         """Return whether the job has finished, from a coroutine."""
-        return _is_finished(await self.ajob())
+        return is_finished(await self.ajob())
 
     def successful(self) -> bool:
         """Return whether the job succeeded."""
@@ -205,9 +143,10 @@ class AsyncResult(Lineage, Generic[R]):
     def result(self) -> R | Exception | None:
         """The return value, or the error as an exception; None while there is neither.
 
-        While the task says itself how far it is (`self.update_state`), what it says.
+        While the task says itself how far it is (`self.update_state`), what it says; while it waits
+        for its next attempt, the error that it is retried for.
         """
-        return cast(R | Exception | None, _result(self.job()))
+        return cast(R | Exception | None, result_of(self.job()))
 
     @property
     def info(self) -> Any:
@@ -216,7 +155,7 @@ class AsyncResult(Lineage, Generic[R]):
 
     async def aresult(self) -> R | Exception | None:
         """Return the result, from a coroutine."""
-        return cast(R | Exception | None, _result(await self.ajob()))
+        return cast(R | Exception | None, result_of(await self.ajob()))
 
     async def ainfo(self) -> Any:
         """Return the result or the task's progress, from a coroutine."""
@@ -224,7 +163,7 @@ class AsyncResult(Lineage, Generic[R]):
 
     @property
     def traceback(self) -> str | None:
-        """The traceback of the last attempt as text, if the job failed."""
+        """The traceback of the last attempt as text, if the job failed or is to be retried."""
         job = self.job()
         return job.traceback if job else None
 
@@ -325,7 +264,7 @@ class AsyncResult(Lineage, Generic[R]):
         except FutureTimeout:
             future.cancel()
             raise _late(self.id, timeout, self.job()) from None
-        return cast(R, _got(outcome, propagate, callback))
+        return cast(R, value_of(outcome, propagate=propagate, callback=callback))
 
     #: `get` by Celery's other name.
     wait = get
@@ -345,7 +284,38 @@ class AsyncResult(Lineage, Generic[R]):
             outcome = await asyncio.wait_for(future, timeout)
         except TimeoutError:
             raise _late(self.id, timeout, await self.ajob()) from None
-        return cast(R, _got(outcome, propagate, callback))
+        return cast(R, value_of(outcome, propagate=propagate, callback=callback))
+
+    def then(
+        self,
+        callback: Callable[[AsyncResult[R]], object],
+        on_error: Callable[[Exception], object] | None = None,
+        weak: bool = False,
+    ) -> Self:
+        """Have a function called with this handle once the job has ended, one way or another.
+
+        It is called in a thread of its own, in this process: to have something done whatever
+        becomes of this process, use `link` and `link_error`. `on_error` is called with what the
+        function raises. Returns the handle; `weak` is taken and not needed.
+        """
+        del weak
+        call = Thread(target=self._tell, args=(callback, on_error), daemon=True)
+        self._database.outcome(self.id).add_done_callback(
+            lambda future: None if future.cancelled() else call.start()
+        )
+        return self
+
+    def _tell(
+        self,
+        callback: Callable[[AsyncResult[R]], object],
+        on_error: Callable[[Exception], object] | None,
+    ) -> None:
+        try:
+            callback(self)
+        except Exception as error:
+            if on_error is None:
+                raise
+            on_error(error)
 
     def maybe_throw(
         self,
@@ -354,9 +324,9 @@ class AsyncResult(Lineage, Generic[R]):
     ) -> Any:
         """Raise the job's error if it has one, without waiting; return the result so far."""
         job = self.job()
-        if job is None or job.state not in _FINISHED:
-            return _result(job)
-        return _got(_outcome(job), propagate, callback)
+        if job is None or not is_finished(job):
+            return result_of(job)
+        return value_of(outcome_of(job), propagate=propagate, callback=callback)
 
     #: `maybe_throw` by Celery's other names.
     throw = maybe_reraise = maybe_throw
@@ -422,59 +392,3 @@ def _control(database: object) -> Any:
     if control is None:
         raise UsageError("terminate=True needs the control of an application: app.AsyncResult(id)")
     return control
-
-
-def _is_finished(job: JobRow | None) -> bool:
-    return job is not None and job.state in _FINISHED
-
-
-def _outcome(job: JobRow) -> Outcome:
-    return Outcome(job.id, job.state, job.result, job.error, job.traceback)
-
-
-def _result(job: JobRow | None) -> Any:
-    if job is None or job.state not in _FINISHED:
-        said = progress_of(job) if job else None
-        return said[1] if said else None
-    return _got(_outcome(job), propagate=False)
-
-
-def _got(
-    outcome: Outcome, propagate: bool, callback: Callable[[str, Any], object] | None = None
-) -> Any:
-    value = value_of(outcome, propagate=propagate)
-    if callback is not None:
-        callback(outcome.id, value)
-    return value
-
-
-def _decoded(id_: str, result: str) -> Any:
-    try:
-        return decode(result)
-    except InvalidPayload as error:  # not a worker's: somebody wrote it with SQL
-        raise InvalidPayload(f"the result of job {id_}: {error}") from None
-
-
-def value_of(outcome: Outcome, *, propagate: bool = True) -> Any:
-    """Return a job's result; raise what became of it, or return that if not `propagate`."""
-    try:
-        return _value(outcome)
-    except (TaskFailed, TaskRevokedError) as error:
-        if propagate:
-            raise
-        return error
-
-
-def _value(outcome: Outcome) -> Any:
-    if outcome.state == "succeeded":
-        return None if outcome.result is None else _decoded(outcome.id, outcome.result)
-    if outcome.state == "cancelled":
-        if outcome.error == IGNORED.lower():
-            return None
-        raise TaskRevokedError(f"job {outcome.id}: {outcome.error or 'cancelled'}")
-    kind, _, message = (outcome.error or "").partition(": ")
-    if kind == ChordError.__name__:
-        raise ChordError(message)
-    if kind == TimeLimitExceeded.__name__:
-        raise TimeLimitExceeded(message)
-    raise task_failed(kind, message, outcome.traceback)

@@ -8,9 +8,10 @@ from typing import Any, Literal, ParamSpec, TypeVar, Unpack, overload
 from pgqueue.apps import APPS
 from pgqueue.declaring import TaskOptions
 from pgqueue.errors import UsageError
+from pgqueue.making import BoundDecorator, Decorator, default_name, module_name
 from pgqueue.options import checked_name
 from pgqueue.proxy import Proxy
-from pgqueue.task import AsyncTask, BoundDecorator, Decorator, Task, default_name
+from pgqueue.task import AsyncTask, Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,8 +63,14 @@ def shared_task(function: Callable[..., Any] | None = None, /, **options: Any) -
     def share(function: Callable[..., Any]) -> Any:
         if type(function) is Proxy:
             raise UsageError(f"{function!r} is a shared task already: leave one @shared_task out")
-        name = checked_name("task", options.get("name") or default_name(function))
+        checked_name("task", options.get("name") or default_name(function))
+        module = module_name(function)
+
+        def task() -> Any:
+            app = APPS.find()
+            return app.tasks[options.get("name") or app.gen_task_name(function.__name__, module)]
+
         APPS.share(lambda app: app.task(**options)(function))
-        return Proxy(lambda: APPS.find().tasks[name], __doc__=function.__doc__)
+        return Proxy(task, __doc__=function.__doc__)
 
     return share if function is None else share(function)

@@ -26,11 +26,11 @@ HOUSE = """
     loading pgqueue
     shared app
     client
-    schedules bulk eager attempt hooks task running canvas declaring
-    eager_result result lineage control inspection settings options waiting
+    schedules bulk eager attempt hooks making task running canvas declaring
+    eager_result result lineage control broadcasts inspection settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
-    publishing log
+    publishing log states joining
     apps proxy models discovery
     retry limits cron codec signals config arrays backoff describe identifiers request rows
     errors

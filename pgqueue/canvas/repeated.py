@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack, cast
 
+from pgqueue.canvas.grouped import CalledAsGroup
 from pgqueue.canvas.kinds import group
 from pgqueue.canvas.nodes import chunked
+from pgqueue.canvas.results import GroupResult
 from pgqueue.canvas.signature import Signature
 from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall
@@ -58,7 +60,7 @@ class xstarmap(_Repeated, kind="xstarmap"):  # noqa: N801 (Celery's name)
     """One job that calls a task with the arguments of each item; made by `Task.starmap`."""
 
 
-class chunks(_Repeated, kind="chunks"):  # noqa: N801 (Celery's name)
+class chunks(_Repeated, CalledAsGroup, kind="chunks"):  # noqa: N801 (Celery's name)
     """Items in parts of n, a job for each; made by `Task.chunks`.
 
     Called, it returns a `GroupResult`: a list of results for each part.
@@ -94,6 +96,6 @@ class chunks(_Repeated, kind="chunks"):  # noqa: N801 (Celery's name)
     @classmethod
     def apply_chunks(
         cls, task: Signature[Any], it: Iterable[Any], n: int, **options: Unpack[Options]
-    ) -> Any:
+    ) -> GroupResult:
         """Enqueue a task for items, n to a job."""
         return cls(task, it, n).apply_async(**options)

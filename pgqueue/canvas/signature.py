@@ -3,64 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, Unpack, cast
+from typing import (
+    Any,
+    ClassVar,
+    Protocol,
+    Self,
+    TypeVar,
+    Unpack,
+    cast,
+    overload,
+)
 
 from pgqueue.apps import APPS
+from pgqueue.canvas.calls import Callee, Calls
 from pgqueue.canvas.layout import Context, Layout, Maker, laid_out
 from pgqueue.canvas.nodes import Node, listed
-from pgqueue.canvas.results import handle
-from pgqueue.canvas.sending import aapply, apply, asend, here, send
+from pgqueue.canvas.results import GroupResult, handle
+from pgqueue.canvas.sending import here
 from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall, UnknownTask, UsageError
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.options import Options
 from pgqueue.result import AsyncResult
-from pgqueue.rows import NewJob
 
 R = TypeVar("R")
-S = TypeVar("S", bound="Signature[Any]")
+T = TypeVar("T")
 
 #: The classes of signatures by their `subtask_type`: `from_dict` and `|` choose among them.
 KINDS: dict[str | None, type[Signature[Any]]] = {}
 
 
-class Callee(Maker, Protocol):
-    """What a signature calls: a task."""
+class Grouped(Protocol):
+    """A signature whose handle is a `GroupResult`."""
 
-    @property
-    def name(self) -> str:
-        """The name that it is registered under."""
-        ...
-
-    @property
-    def app(self) -> Any:
-        """The application that it is registered with."""
-        ...
-
-    def apply_async(
-        self,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        connection: Any = None,
-        **options: Unpack[Options],
-    ) -> AsyncResult[Any]:
-        """Enqueue a job."""
-        ...
-
-    async def aapply_async(
-        self,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        connection: Any = None,
-        **options: Unpack[Options],
-    ) -> AsyncResult[Any]:
-        """Enqueue a job, from a coroutine."""
+    def freeze(self, _id: object = None) -> GroupResult:
+        """Choose the ids now, and return the handle that the call will have."""
         ...
 
 
-class Signature(dict[str, Any], Generic[R]):
+class Signature(Calls[R]):
     """A task with arguments and options, to be enqueued later; made by `Task.s` and `Task.si`.
 
     A dict of `task, args, kwargs, options, subtask_type, immutable`, which survives JSON. Arguments
@@ -324,7 +305,14 @@ class Signature(dict[str, Any], Generic[R]):
 
     # ── putting together ─────────────────────────────────────────────────────────────────────
 
-    def __or__(self, other: object) -> Signature[Any]:  # type: ignore[override] # (not a dict's)
+    @overload  # type: ignore[override] # (not a dict's)
+    def __or__(self, other: Grouped) -> Any: ...
+    @overload
+    def __or__(self, other: Signature[T]) -> Signature[T]: ...
+    @overload
+    def __or__(self, other: Mapping[str, Any]) -> Signature[Any]: ...
+
+    def __or__(self, other: object) -> Signature[Any]:
         if not isinstance(other, Mapping):
             return NotImplemented
         return self._then(of_any(other, "a | b"))
@@ -336,130 +324,6 @@ class Signature(dict[str, Any], Generic[R]):
     def _steps(self) -> list[Signature[Any]]:
         """Return what a chain that it is put into is made of."""
         return [self]
-
-    # ── calling ──────────────────────────────────────────────────────────────────────────────
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task here and now, without a job."""
-        all_args, all_kwargs, _ = self._merged(args, kwargs, {})
-        return cast(Any, self.type)(*all_args, **all_kwargs)
-
-    def __invert__(self) -> R:
-        """Enqueue, and wait for the result: `~signature`."""
-        return self.apply_async().get()
-
-    def delay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:
-        """Enqueue, with these arguments besides."""
-        return self.apply_async(args, kwargs)
-
-    async def adelay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:
-        """Enqueue, from a coroutine."""
-        return await self.aapply_async(args, kwargs)
-
-    def apply_async(
-        self,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        connection: Any = None,
-        **options: Unpack[Options],
-    ) -> AsyncResult[R]:
-        """Enqueue with more arguments and options; `connection` as in `Task.using`.
-
-        Everything is checked before anything is sent, and an error names the place in the canvas.
-        All jobs of a canvas are sent at once, in the caller's transaction if there is one. In a
-        chain the options are its first task's, but `link` and `task_id` its last one's; in a group
-        and in a chord they are every task's, but `countdown` and `eta` not the body's.
-        """
-        if self._is_plain(options):
-            all_args, all_kwargs, merged = self._merged(args, kwargs, options)
-            if task := self._callee():
-                return task.apply_async(all_args, all_kwargs, connection=connection, **merged)
-            send_task: Any = self.app.send_task
-            return cast(
-                AsyncResult[R],
-                send_task(self["task"], all_args, all_kwargs, connection=connection, **merged),
-            )
-        layout = self._layout(args, kwargs, options)
-        sent = send(self._sender(layout), layout, connection)
-        return cast(AsyncResult[R], sent)
-
-    async def aapply_async(
-        self,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        connection: Any = None,
-        **options: Unpack[Options],
-    ) -> AsyncResult[R]:
-        """Enqueue like `apply_async`, from a coroutine."""
-        if self._is_plain(options):
-            all_args, all_kwargs, merged = self._merged(args, kwargs, options)
-            if task := self._callee():
-                return await task.aapply_async(
-                    all_args, all_kwargs, connection=connection, **merged
-                )
-            send_task: Any = self.app.asend_task
-            return cast(
-                AsyncResult[R],
-                await send_task(
-                    self["task"], all_args, all_kwargs, connection=connection, **merged
-                ),
-            )
-        layout = self._layout(args, kwargs, options)
-        sent = await asend(self._sender(layout), layout, connection)
-        return cast(AsyncResult[R], sent)
-
-    def apply(
-        self,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        throw: bool | None = None,
-        **options: Unpack[Options],
-    ) -> AsyncResult[R]:
-        """Call it here and now, without a database; see `Task.apply`.
-
-        The tasks of a canvas are run one after the other.
-        """
-        layout = self._layout(args, kwargs, options)
-        return cast(AsyncResult[R], apply(self._sender(layout), layout, throw))
-
-    async def aapply(
-        self,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        throw: bool | None = None,
-        **options: Unpack[Options],
-    ) -> AsyncResult[R]:
-        """Call it here and now, on the running event loop."""
-        layout = self._layout(args, kwargs, options)
-        return cast(AsyncResult[R], await aapply(self._sender(layout), layout, throw))
-
-    def job(
-        self,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        options: Options | None = None,
-    ) -> NewJob:
-        """Return the job that the call means, checked, without enqueueing it."""
-        if not self._is_plain(options or {}):
-            raise InvalidCall(
-                f"{self!r} means several jobs: send it by itself, with delay() or apply_async()"
-            )
-        all_args, all_kwargs, merged = self._merged(args, kwargs, options or {})
-        if task := self._callee():
-            return task.job(all_args, all_kwargs, merged)
-        layout = laid_out(self, args, kwargs, options)
-        return layout.jobs()[0]
-
-    def _is_plain(self, options: Mapping[str, Any]) -> bool:
-        """Return whether it means one job that nothing follows."""
-        if self["subtask_type"]:
-            return False
-        own = self["options"]
-        return not any(each.get(n) for each in (own, options) for n in ("link", "link_error"))
 
     def _layout(
         self,
@@ -475,19 +339,6 @@ class Signature(dict[str, Any], Generic[R]):
                 options = {**options, name: [*listed(self["options"].get(name, ())), *given]}
         find = finder(self._known_app() or APPS.current)
         return laid_out(self, args, kwargs, options, find=find, context=context or here())
-
-    def _sender(self, layout: Layout) -> Any:
-        return self._known_app() if layout.is_empty else self.app
-
-    def _merged(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: Options
-    ) -> tuple[tuple[Any, ...], dict[str, Any], Options]:
-        merged = cast(Options, {**self["options"], **options})
-        for name in ("link", "link_error"):
-            merged.pop(name, None)  # type: ignore[misc] # (they are empty)
-        if self["immutable"]:
-            return self["args"], self["kwargs"], merged
-        return (*args, *self["args"]), {**self["kwargs"], **(kwargs or {})}, merged
 
 
 KINDS[None] = Signature

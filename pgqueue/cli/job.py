@@ -9,8 +9,8 @@ import click
 
 from pgqueue.cli import formats
 from pgqueue.describe import one_line
-from pgqueue.result import celery_state
 from pgqueue.rows import FOREVER, Attempt, JobRow
+from pgqueue.states import celery_state
 
 NAME = 11  # columns of a field's name
 
@@ -34,7 +34,7 @@ def show_job(job: JobRow, attempts: Sequence[Attempt], now: datetime) -> None:
     for name in ("args", "kwargs", "headers", "result"):
         if text := getattr(job, name):
             _block(name, formats.pretty(text))
-    if job.error and job.state != "failed":  # of a failed job it is the last attempt's
+    if job.error and job.state not in ("failed", "queued"):  # theirs is the last attempt's
         _field("error", job.error)
     for attempt in attempts:
         _show_attempt(attempt)

@@ -162,7 +162,7 @@ class Reader(ast.NodeVisitor):
             elif isinstance(statement, ast.Assign):
                 for target in statement.targets:
                     if isinstance(target, ast.Name) and find("task option", target.id):
-                        self._use("task option", target.id, statement)
+                        self._option("task option", target.id, statement.value, statement)
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────
 
@@ -221,10 +221,12 @@ class Reader(ast.NodeVisitor):
             for name, each in (given or {}).items():
                 self._option(kind, name, each, keyword.value)
 
-    def _option(self, kind: str, name: str, given: ast.expr, where: ast.expr) -> None:
+    def _option(self, kind: str, name: str, given: ast.expr, where: ast.AST) -> None:
         if kind == "app argument" and not find(kind, name) and find("setting", name):
             kind = "setting"  # Celery takes settings there, too
-        self._use(kind, name, where)
+        valued = f"{name}={ast.unparse(given)}" if isinstance(given, ast.Constant) else name
+        # A row may be about one value of an option only.
+        self._use(kind, valued if find(kind, valued) else name, where)
         if name == "accept_content" or name.endswith("serializer"):
             for each in serializers(given):
                 self._use("value", each, where)

@@ -112,7 +112,12 @@ _KNOWN: tuple[Setting, ...] = (
     _same("task_annotations", "options for tasks by name, or for all of them under '*'"),
     _same("task_always_eager", "calls run the task in place", "bool", default=False),
     _same("task_eager_propagates", "errors of such calls are raised", "bool", default=False),
-    _same("task_store_eager_result", "results of such calls are stored", "bool", default=False),
+    _differs(
+        "task_store_eager_result",
+        "not used: how such a call ended is known to its EagerResult, and leaves no row",
+        "bool",
+        default=False,
+    ),
     _same("task_default_rate_limit", "of tasks that have none, such as '10/m'"),
     _same("task_ignore_result", "return values are not stored", "bool", default=False),
     _same(

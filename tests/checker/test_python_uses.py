@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pgqueue.migrating.knowledge import find
+
 APP = """
 from celery import Celery
 
@@ -206,6 +208,23 @@ def test_a_class_from_elsewhere_that_tasks_have_as_their_base(project):
         }
     )
     assert found.uses("handler") == {"on_success": 1}
+
+
+def test_an_option_may_be_the_same_or_not_depending_on_its_value(project):
+    code = """
+from celery import Task, shared_task
+
+class Twice(Task):
+    acks_late = True
+
+@shared_task(acks_late=False)
+def once(): ...
+"""
+    found = project({"tasks.py": code})
+    assert found.uses("task option") == {"acks_late": 1, "acks_late=False": 1}
+    assert [find("task option", name).verdict for name in found.uses("task option")] == [
+        "same", "change",
+    ]  # fmt: skip
 
 
 def test_results(project):

@@ -119,3 +119,21 @@ def test_the_current_task_is_the_one_that_runs():
         assert task() == "pay"
     finally:
         current.reset(token)
+
+
+def test_an_application_names_the_tasks_that_are_given_no_name():
+    class Shop(PgQueue):
+        def gen_task_name(self, name, module):
+            return super().gen_task_name(name, module.removeprefix("test_"))
+
+    app = Shop("shop")
+
+    @shared_task
+    def share(): ...
+
+    class Pack(Task):
+        def run(self): ...
+
+    assert app.task(share.function).name == share.name == "shared_tasks.share"
+    assert app.register_task(Pack).name == "shared_tasks.Pack"
+    assert app.task(name="own")(share.function).name == "own"

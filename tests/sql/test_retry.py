@@ -40,6 +40,18 @@ def test_every_failed_attempt_is_kept(jobs, clock, worker):
     assert (first.started_at, first.failed_at) == (started, started + timedelta(seconds=1))
 
 
+def test_a_job_that_is_to_be_tried_again_shows_what_for_until_it_runs(jobs, worker):
+    job = jobs.running(worker)
+    jobs.retry(job, error="first")
+    (job,) = jobs.claim(worker)
+    jobs.retry(job, error="second")
+    assert (jobs.get(job.id).error, jobs.get(job.id).traceback) == ("second", "trace")
+    (job,) = jobs.claim(worker)
+    assert (jobs.get(job.id).error, jobs.get(job.id).traceback) == (None, None)
+    jobs.finish(job, result="1")
+    assert jobs.get(job.id).error is None
+
+
 def test_the_last_error_of_a_failed_job_is_one_of_its_attempts(jobs, worker):
     job = jobs.running(worker)
     jobs.retry(job, error="first")

@@ -13,16 +13,21 @@ import psycopg
 from pgqueue import (
     AsyncResult,
     Enqueued,
+    GroupResult,
     InvalidOption,
     PgQueue,
     PgQueueError,
+    ResultSet,
     Retry,
     Signature,
     Task,
     TaskFailed,
     celery_setting,
+    chain,
+    chord,
     current_app,
     get_current_task,
+    group,
     shared_task,
 )
 from pgqueue.errors import JobError, UsageError
@@ -191,6 +196,32 @@ def many(connection: psycopg.Connection) -> None:
     app.enqueue_many([(welcome, (1,), {}, {"queu": "mail"})])  # type: ignore[typeddict-unknown-key]
     app.enqueue_many([(welcome, "abc")])  # type: ignore[list-item]
     app.enqueue_many([welcome])  # type: ignore[list-item]
+
+
+# ── canvas ──
+
+
+def canvas() -> None:
+    one = group(welcome.s(1), resize.s("a", 1))
+    assert_type(one(), GroupResult)
+    assert_type((one.delay(), one.apply_async(countdown=1), one.freeze()), Groups)
+    assert_type(one.apply().get(), list[Any])
+    assert_type(one.delay().results[0], AsyncResult[Any] | ResultSet)
+    assert_type(one.skew(1, 10).set(queue="slow"), group)
+    assert_type(welcome.chunks([(1,), (2,)], 10).delay(), GroupResult)
+    assert_type(welcome.chunks([(1,), (2,)], 10).group(), group)
+    assert_type((welcome.s(1) | resize.s(1)).delay(), AsyncResult[bytes])
+    assert_type(~(welcome.s(1) | resize.s(1) | welcome.si(2)), str)
+    assert_type(chain(welcome.s(1), resize.s(1)).delay(), AsyncResult[Any])
+    assert_type(chord(one, welcome.s()).delay(), AsyncResult[Any])
+    assert_type((one | welcome.s()).delay(), AsyncResult[str])
+    assert_type(welcome.s(1).on_error(welcome.si(2)), Signature[str])
+    (welcome.s(1) | one).delay().join()
+    one.delay("x", countdown=1).job()  # type: ignore[attr-defined]
+    welcome.s(1) | welcome  # type: ignore[operator]
+
+
+Groups = tuple[GroupResult, GroupResult, GroupResult]
 
 
 async def amany(aconnection: psycopg.AsyncConnection) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import fields, replace
+from queue import Queue
 from uuid import UUID, uuid4
 
 import pytest
 
 from pgqueue.errors import InvalidOption, ResultTimeout, TaskFailed, TaskRevokedError
-from pgqueue.result import AsyncResult, celery_state
+from pgqueue.result import AsyncResult
 from pgqueue.rows import JobRow, Outcome
+from pgqueue.states import celery_state
 
 ID = "0198c0de-0000-7000-8000-000000000001"
 NOTHING = dict.fromkeys((field.name for field in fields(JobRow)), None)
@@ -81,6 +83,36 @@ def test_the_result_of_a_failed_job_is_its_error(result, recorder):
     assert result.traceback == error.traceback == asyncio.run(result.atraceback()) == "Traceback …"
     stored(recorder, None)
     assert result.traceback is None
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        ("ZeroDivisionError: no", "ZeroDivisionError: no"),
+        ("pgqueue.errors.Retry: again", "None"),  # as in Celery: self.retry() gave no reason
+    ],
+)
+def test_the_result_of_a_job_that_is_to_be_tried_again_is_what_it_is_retried_for(
+    result, recorder, error, shown
+):
+    stored(recorder, replace(QUEUED, failures=1, error=error, traceback="Traceback …"))
+    assert str(result.result) == str(result.info) == shown
+    assert result.traceback == "Traceback …"
+
+
+def test_then_hears_of_the_end_once_it_is_there(result, recorder):
+    heard = Queue()
+    assert result.then(heard.put) is result
+    assert heard.empty()
+    recorder.future.set_result(outcome("failed"))
+    assert heard.get(timeout=10) is result
+
+
+def test_then_tells_of_what_its_callback_raises(result, recorder):
+    heard = Queue()
+    result.then({}.__getitem__, on_error=heard.put)
+    recorder.future.set_result(outcome("succeeded"))
+    assert isinstance(heard.get(timeout=10), KeyError)
 
 
 # ── get ──

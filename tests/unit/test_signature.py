@@ -10,7 +10,7 @@ import pytest
 
 from pgqueue import AsyncResult, InvalidCall, InvalidOption, InvalidPayload
 from pgqueue.canvas.signature import Signature
-from pgqueue.task import make_task
+from pgqueue.making import make_task
 
 
 def add(a, b=1, *, c=0):

@@ -24,10 +24,10 @@ from pgqueue.errors import (
     UnknownTask,
     UsageError,
 )
+from pgqueue.making import make_task
 from pgqueue.request import Request, current
 from pgqueue.result import AsyncResult
 from pgqueue.rows import FOREVER
-from pgqueue.task import make_task
 
 
 def add(a: int, b: int = 1, *, c: int = 0) -> int:

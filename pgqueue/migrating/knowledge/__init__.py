@@ -109,5 +109,8 @@ def in_code(kind: str, name: str) -> str:
 
     >>> in_code("task option", "bind"), in_code("setting", "timezone")
     ('@task(bind=)', 'timezone')
+    >>> in_code("task option", "acks_late=False")
+    '@task(acks_late=False)'
     """
-    return _FORMS.get(kind, "{}").format(name)
+    form = _FORMS.get(kind, "{}")
+    return (form.replace("{}=", "{}") if "=" in name else form).format(name)

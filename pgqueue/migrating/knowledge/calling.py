@@ -40,7 +40,7 @@ RESULT = rows(
          "maybe_reraise", "throw", "exists", "get_leaf", "collect"),
     same("get", note="raises TaskFailed, which is also the builtin that the task raised"),
     same("revoke", note="at once, on all workers, and it stays after a restart"),
-    change("then", ours="aget, link", note="await the result, or link a task"),
+    same("then", note="called in a thread of its own"),
     change("backend", "app", "task_name", "_get_task_meta", "get_task_meta", "_cache",
            ours="AsyncResult.job()", note="the job is a row: job() returns it"),
     change("graph", "build_graph", ours="children",

@@ -51,6 +51,7 @@ APP = rows(
     same("main", ours="name", note="`app.name`"),
     same("current_task"),
     same("canonical_name", ours="task.name"),
+    same("gen_task_name", note="for a subclass to override"),
     change("start", "worker_main", "Worker", "WorkController", ours="pgq worker",
            note="a worker is started by its command"),
     change("Beat", ours="pgq beat", note="a scheduler is started by its command"),
@@ -71,7 +72,7 @@ APP = rows(
     none("events", note="no event stream: states and times are in pgqueue.jobs"),
     none("log", note="use the signals setup_logging and after_setup_logger"),
     none("select_queues", note="workers are told their queues with -Q"),
-    none("on_configure", "on_init", "gen_task_name", "either", "bugreport", "uses_utc_timezone",
+    none("on_configure", "on_init", "either", "bugreport", "uses_utc_timezone",
          "subclass_with_self", "create_task_cls", "mail_admins", "thread_oid", "prepare_config",
          note="hooks into the application's own making"),
 )  # fmt: skip
@@ -87,9 +88,11 @@ TASK_OPTIONS = rows(
     same("rate_limit", note="for all workers together, where Celery counts per worker"),
     same("priority", note="0 to 9, and 9 is first, whatever the broker did"),
     same("lazy", "shared", ours="(always so)", note="can go"),
-    change("acks_late", ours="(always so)",
-           note="jobs are acknowledged when they are done; without it tasks ran at most once, "
-                "here a lost worker's job runs again: be sure that tasks bear it"),
+    same("acks_late", ours="(always so)",
+         note="can go: jobs are acknowledged when they are done"),
+    change("acks_late=False", ours="self.transaction()",
+           note="there is no at most once: a lost worker's job runs again; what must not happen "
+                "twice is committed with the job's end, in self.transaction()"),
     change("acks_on_failure_or_timeout", "acks_on_failure", "acks_on_timeout",
            "reject_on_worker_lost", "retry_on_worker_lost",
            note="can go: a failed job is kept and retried by hand; a lost worker's job runs again, "
@@ -151,9 +154,10 @@ TASK = rows(
 REQUEST = rows(
     "request",
     same("id", "args", "kwargs", "retries", "root_id", "parent_id", "group", "group_index",
-         "chord", "is_eager", "expires", "hostname", "headers", "called_directly",
+         "chord", "is_eager", "hostname", "headers", "called_directly",
          "timelimit", "time_limit", "soft_time_limit", "correlation_id", "utc", "ignore_result",
          "task"),
+    same("expires", note="a datetime, where Celery has its text"),
     same("delivery_info", note="routing_key is the queue; exchange is empty"),
     change("get", "update", "__dict__", "clear", ours="request.NAME",
            note="a request is not a dict: headers are in request.headers"),
