@@ -6,6 +6,7 @@ from pgqueue.canvas.kinds import chain, chord, group
 from pgqueue.canvas.repeated import chunks, xmap, xstarmap
 from pgqueue.canvas.results import GroupResult, ResultSet
 from pgqueue.canvas.signature import Signature, maybe_signature, signature
+from pgqueue.cron import crontab
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import (
     ChordError,
@@ -76,6 +77,7 @@ __all__ = [
     "chain",
     "chord",
     "chunks",
+    "crontab",
     "current_app",
     "current_task",
     "get_current_task",
