@@ -7,6 +7,7 @@ from pgqueue.canvas.repeated import chunks, xmap, xstarmap
 from pgqueue.canvas.results import GroupResult
 from pgqueue.canvas.sets import ResultSet
 from pgqueue.canvas.signature import Signature, maybe_signature, signature
+from pgqueue.cron import crontab
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import (
     ChordError,
@@ -78,6 +79,7 @@ __all__ = [
     "chain",
     "chord",
     "chunks",
+    "crontab",
     "current_app",
     "current_task",
     "get_current_task",

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from croniter import CroniterBadDateError, croniter
-
 from pgqueue.errors import ConfigurationError
 
 Field = int | str | Iterable[int]
@@ -33,6 +31,7 @@ class _Range(NamedTuple):
         return range(self.lowest, self.highest + 1)
 
 
+_SECOND = _Range("second", 0, 59)
 _MINUTE = _Range("minute", 0, 59)
 _HOUR = _Range("hour", 0, 23)
 _DAY_OF_MONTH = _Range("day_of_month", 1, 31)
@@ -44,6 +43,8 @@ _MONTH = _Range(
 )
 _DAY_OF_WEEK = _Range("day_of_week", 0, 6, ("sun", "mon", "tue", "wed", "thu", "fri", "sat"))
 
+_ON_THE_MINUTE = frozenset([0])
+
 _PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?")
 
 
@@ -54,7 +55,8 @@ class crontab:  # noqa: N801 (Celery's name)
     Every field takes a number, a text such as `"*"`, `"*/15"`, `"9-17"`, `"22-4"` (over midnight),
     `"mon-fri"`, `"0,30"`, `"8-18/2"`, or numbers. All five must match, also `day_of_month` and
     `day_of_week`, and Sunday is 0. Raises `ConfigurationError` for a field that says nothing
-    possible, and for a date that never comes.
+    possible, and for a date that never comes. `second` is ours: those of each such minute, the
+    first unless it is given.
 
     >>> schedule = crontab(minute=30, hour="9-17", day_of_week="mon-fri")
     >>> schedule
@@ -68,7 +70,8 @@ class crontab:  # noqa: N801 (Celery's name)
     day_of_month: frozenset[int]
     month_of_year: frozenset[int]
     day_of_week: frozenset[int]
-    #: As it was written, in cron's order.
+    second: frozenset[int]
+    #: As it was written, in cron's order; seconds come last, if there are any.
     text: str
 
     def __init__(
@@ -78,6 +81,8 @@ class crontab:  # noqa: N801 (Celery's name)
         day_of_month: Field = "*",
         month_of_year: Field = "*",
         day_of_week: Field = "*",
+        *,
+        second: Field = 0,
     ) -> None:
         given = (
             (_MINUTE, minute),
@@ -85,12 +90,15 @@ class crontab:  # noqa: N801 (Celery's name)
             (_DAY_OF_MONTH, day_of_month),
             (_MONTH, month_of_year),
             (_DAY_OF_WEEK, day_of_week),
+            (_SECOND, second),
         )
         texts = []
         for kind, field in given:
             values, text = _read(kind, field)
             object.__setattr__(self, kind.name, values)
             texts.append(text)
+        if self.second == _ON_THE_MINUTE:
+            del texts[-1]
         object.__setattr__(self, "text", " ".join(texts))
         if not any(
             day <= _longest(month) for month in self.month_of_year for day in self.day_of_month
@@ -131,21 +139,31 @@ class crontab:  # noqa: N801 (Celery's name)
         """
         if after.utcoffset() is None:
             raise ConfigurationError(f"{after!r} has no time zone: give an aware datetime")
-        try:
-            if len(self.hour) == len(_HOUR.values):
-                return self._by_elapsed_time(after, zone)
-            return self._by_the_clock(after, zone)
-        except CroniterBadDateError:
-            raise ConfigurationError(f"{self!r}: this date never comes") from None
+        after = after.astimezone(UTC)
+        if self.second == _ON_THE_MINUTE:
+            return self._next_minute(after, zone).astimezone(zone)
+        shown = _clock(after, zone)
+        into = timedelta(seconds=shown.second, microseconds=shown.microsecond)
+        minute = self._next_minute(after - into - datetime.resolution, zone)
+        rest = [s for s in sorted(self.second) if minute + timedelta(seconds=s) > after]
+        if not rest:
+            minute, rest = self._next_minute(minute, zone), sorted(self.second)
+        return (minute + timedelta(seconds=rest[0])).astimezone(zone)
+
+    def _next_minute(self, after: datetime, zone: tzinfo) -> datetime:
+        """Return when the next minute that is due begins, after a moment; both in UTC."""
+        if len(self.hour) == len(_HOUR.values):
+            return self._by_elapsed_time(after, zone)
+        return self._by_the_clock(after, zone)
 
     def _by_elapsed_time(self, after: datetime, zone: tzinfo) -> datetime:
-        start, offset = after.astimezone(UTC), _offset(after, zone)
+        start, offset = after, _offset(after, zone)
         while True:
             local = next(self._walk((start + offset).replace(tzinfo=None)))
             due = local.replace(tzinfo=UTC) - offset
             changed = _first_change(start, due, offset, zone)
             if changed is None:
-                return due.astimezone(zone)
+                return due
             # The moment of the change may be due itself, by the new offset.
             start, offset = changed - datetime.resolution, _offset(changed, zone)
 
@@ -153,22 +171,31 @@ class crontab:  # noqa: N801 (Celery's name)
         best: datetime | None = None
         for local in self._walk(_clock(after, zone) - _shift(after, zone)):
             if best is not None and local > _clock(best, zone) + _shift(best, zone):
-                return best.astimezone(zone)
+                return best
             # Of a time that the clock leaves out, this is how it would have gone on.
             due = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
             if due > after and (best is None or due < best):
                 best = due
-        raise AssertionError("croniter ends by raising")
+        raise AssertionError("it walks on for ever, or raises")
 
     def _walk(self, clock: datetime) -> Iterator[datetime]:
         """Yield the times by the clock that match, after one of them; none has a time zone."""
-        fields = [",".join(map(str, sorted(values))) for values in self._sets()]
+        # Who only declares a schedule need not wait for this.
+        from croniter import CroniterBadDateError, croniter  # noqa: PLC0415
+
+        fields = [",".join(map(str, sorted(values))) for values in self._sets()[:5]]
         times = croniter(" ".join(fields), clock, day_or=False, max_years_between_matches=_YEARS)
         while True:
-            yield times.get_next(datetime)
+            try:
+                yield times.get_next(datetime)
+            except CroniterBadDateError:
+                raise ConfigurationError(f"{self!r}: this date never comes") from None
 
     def _sets(self) -> tuple[frozenset[int], ...]:
-        return self.minute, self.hour, self.day_of_month, self.month_of_year, self.day_of_week
+        return (
+            *(self.minute, self.hour, self.day_of_month, self.month_of_year, self.day_of_week),
+            self.second,
+        )
 
 
 def _read(kind: _Range, field: Field) -> tuple[frozenset[int], str]:

@@ -332,3 +332,111 @@ class VacuumHolder:
     seconds: float | None
     transactions: int | None
     detail: str
+
+
+class Declaration(NamedTuple):
+    """What is to be enqueued when: a row of `schedules` as people say it, values as JSON text.
+
+    `expires_in` in seconds; `max_attempts` None: as the task declares. `catch_up`: how many jobs
+    make up for times that nobody kept.
+    """
+
+    name: str
+    task: str
+    schedule: str
+    timezone: str = "UTC"
+    args: str = "[]"
+    kwargs: str = "{}"
+    queue: str = "default"
+    priority: int = 0
+    expires_in: float | None = None
+    max_attempts: int | None = None
+    headers: str | None = None
+    catch_up: int = 1
+    overlap: str = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class DueSchedule:
+    """A schedule that is locked because it is due, or its next time is not known, at `now`.
+
+    `busy`: whether its last job has not ended.
+    """
+
+    name: str
+    schedule: str
+    timezone: str
+    catch_up: int
+    overlap: str
+    anchor_at: datetime | None
+    next_run_at: datetime | None
+    waiting_tick: datetime | None
+    last_job_id: str | None
+    busy: bool
+    now: datetime
+
+
+class Tick(NamedTuple):
+    """A time of a schedule, and whether it gets a job."""
+
+    time: datetime
+    enqueue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is to be done to a due schedule: which of its times are fired, and what comes next.
+
+    `replaces`: the job that is to be cancelled first.
+    """
+
+    name: str
+    ticks: tuple[Tick, ...]
+    next_run_at: datetime
+    anchor_at: datetime
+    waiting_tick: datetime | None = None
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """A schedule for people to look at; payloads are JSON text.
+
+    `source`: the application that declares it; `last_state`: that of its last job.
+    """
+
+    name: str
+    task: str
+    args: str
+    kwargs: str
+    queue: str
+    priority: int
+    expires_in: float | None
+    max_attempts: int | None
+    headers: str | None
+    schedule: str
+    timezone: str
+    catch_up: int
+    overlap: str
+    source: str | None
+    created_at: datetime
+    edited_at: datetime | None
+    paused_at: datetime | None
+    error: str | None
+    next_run_at: datetime | None
+    anchor_at: datetime | None
+    last_run_at: datetime | None
+    last_job_id: str | None
+    last_state: str | None
+    waiting_tick: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A time of a schedule that came, and its job; none if the one before had not ended."""
+
+    schedule: str
+    fire_time: datetime
+    fired_at: datetime
+    job_id: str | None
+    state: str | None

@@ -17,6 +17,33 @@ CREATE FUNCTION pgqueue.add_error(past jsonb, attempt integer, claim integer, wo
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN (past IS NULL) THEN '[]'::jsonb WHEN (jsonb_array_length(past) >= 100) THEN (past - 0) ELSE past END || jsonb_build_object('attempt', attempt, 'claim', claim, 'worker_id', worker_id, 'started_at', started_at, 'failed_at', failed_at, 'error', error, 'traceback', traceback));
 
+CREATE FUNCTION pgqueue.add_schedule(name text, task text, schedule text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT 'default'::text, priority integer DEFAULT 0, expires interval DEFAULT NULL::interval, headers jsonb DEFAULT NULL::jsonb, max_retries integer DEFAULT NULL::integer, timezone text DEFAULT 'UTC'::text, catch_up integer DEFAULT 1, overlap text DEFAULT 'allow'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+    stranger  text;
+begin
+    if payload is null or jsonb_typeof(payload) <> 'object' then
+        raise exception 'pgqueue.add_schedule: payload must be an object such as {"args": [1], "kwargs": {"b": 2}}, not %',
+            coalesce(jsonb_typeof(payload), 'null') using errcode = '22023';
+    end if;
+    select k into stranger from jsonb_object_keys(payload) k where k not in ('args', 'kwargs') limit 1;
+    if stranger is not null then
+        raise exception 'pgqueue.add_schedule: payload has a key %, but only "args" and "kwargs" mean something',
+            to_json(stranger) using errcode = '22023',
+            hint = 'options such as queue and priority are arguments: queue => ''billing''';
+    end if;
+    insert into pgqueue.schedules
+        (name, task, args, kwargs, queue, priority, expires_in, max_attempts, headers, schedule, timezone,
+         catch_up, overlap, created_at)
+    values
+        (add_schedule.name, task, coalesce(payload -> 'args', '[]'), coalesce(payload -> 'kwargs', '{}'),
+         queue, priority, extract(epoch from expires), max_retries + 1, headers, schedule, timezone,
+         catch_up, overlap, pgqueue.now());
+    perform pg_notify('pgqueue.control', '');
+end $$;
+
 CREATE TABLE pgqueue.jobs (
     id uuid NOT NULL,
     state pgqueue.job_state NOT NULL,
@@ -210,6 +237,41 @@ begin
             'jobs_' || kept.state || '_default') using kept.since;
     end loop;
 end $_$;
+
+CREATE FUNCTION pgqueue.edit_schedule(name text, changes jsonb) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+    stranger  text;
+begin
+    select k into stranger
+    from jsonb_object_keys(changes) k
+    where k not in ('task', 'args', 'kwargs', 'queue', 'priority', 'expires_in', 'max_attempts', 'headers',
+                    'schedule', 'timezone', 'catch_up', 'overlap')
+    limit 1;
+    if stranger is not null then
+        raise exception 'pgqueue.edit_schedule: there is no % to change', to_json(stranger)
+            using errcode = '22023',
+            hint = 'there are task, args, kwargs, queue, priority, expires_in, max_attempts, headers, schedule, timezone, catch_up and overlap';
+    end if;
+    update pgqueue.schedules s
+    set task = c.task, args = c.args, kwargs = c.kwargs, queue = c.queue, priority = c.priority,
+        expires_in = c.expires_in, max_attempts = c.max_attempts, headers = nullif(c.headers, 'null'),
+        schedule = c.schedule, timezone = c.timezone, catch_up = c.catch_up, overlap = c.overlap,
+        error = null, edited_at = pgqueue.now(),
+        next_run_at = case when (s.schedule, s.timezone) = (c.schedule, c.timezone) then s.next_run_at end,
+        anchor_at = case when s.schedule = c.schedule then s.anchor_at end,
+        waiting_tick = case when c.overlap = 'queue' then s.waiting_tick end
+    from pgqueue.schedules o
+    cross join lateral jsonb_populate_record(o, changes) c
+    where o.name = edit_schedule.name and s.name = o.name;
+    if not found then
+        return false;
+    end if;
+    perform pg_notify('pgqueue.control', '');
+    return true;
+end $$;
 
 CREATE FUNCTION pgqueue.enqueue(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT 'default'::text, priority integer DEFAULT 0, countdown interval DEFAULT NULL::interval, eta timestamp with time zone DEFAULT NULL::timestamp with time zone, expires timestamp with time zone DEFAULT NULL::timestamp with time zone, id uuid DEFAULT NULL::uuid, headers jsonb DEFAULT NULL::jsonb, max_retries integer DEFAULT NULL::integer, notify boolean DEFAULT true) RETURNS uuid
     LANGUAGE plpgsql
@@ -627,12 +689,44 @@ CREATE FUNCTION pgqueue.pause(queue text) RETURNS void
    VALUES (pause.queue, pgqueue.now()) ON CONFLICT(name) DO UPDATE SET paused_at = COALESCE(q.paused_at, excluded.paused_at);
 END;
 
+CREATE FUNCTION pgqueue.pause_schedule(name text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+begin
+    update pgqueue.schedules s
+    set paused_at = coalesce(s.paused_at, pgqueue.now())
+    where s.name = pause_schedule.name;
+    return found;
+end $$;
+
+CREATE FUNCTION pgqueue.remove_schedule(name text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+begin
+    delete from pgqueue.schedules s where s.name = remove_schedule.name;
+    return found;
+end $$;
+
 CREATE FUNCTION pgqueue.resume(queue text) RETURNS void
     LANGUAGE plpgsql
     AS $$
 begin
     update pgqueue.queues q set paused_at = null where q.name = resume.queue;
     perform pgqueue.wake(resume.queue, 'pgqueue.jobs');
+end $$;
+
+CREATE FUNCTION pgqueue.resume_schedule(name text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+begin
+    update pgqueue.schedules s
+    set paused_at = null, error = null, next_run_at = null, waiting_tick = null
+    where s.name = resume_schedule.name and (s.paused_at is not null or s.error is not null);
+    if found then
+        perform pg_notify('pgqueue.control', '');
+        return true;
+    end if;
+    return exists (select from pgqueue.schedules s where s.name = resume_schedule.name);
 end $$;
 
 CREATE FUNCTION pgqueue.retry(ids uuid[]) RETURNS SETOF uuid
@@ -680,6 +774,31 @@ CREATE FUNCTION pgqueue.retry(id uuid) RETURNS uuid
  SELECT r.r
     FROM pgqueue.retry(ARRAY[retry.id]) r(r);
 END;
+
+CREATE FUNCTION pgqueue.run_schedule(name text) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+declare
+    moment  timestamptz := pgqueue.now();
+    plan    pgqueue.schedules;
+    job     uuid;
+begin
+    select * into plan from pgqueue.schedules s where s.name = run_schedule.name for update;
+    if not found then
+        return null;
+    end if;
+    job := pgqueue.enqueue(
+        plan.task, jsonb_build_object('args', plan.args, 'kwargs', plan.kwargs), queue => plan.queue,
+        priority => plan.priority, expires => moment + make_interval(secs => plan.expires_in),
+        headers => plan.headers, max_retries => plan.max_attempts - 1);
+    insert into pgqueue.schedule_fires (schedule, fire_time, job_id, fired_at)
+    values (plan.name, moment, job, moment)
+    on conflict (schedule, fire_time) do nothing;
+    update pgqueue.schedules s
+    set last_run_at = moment, last_job_id = job
+    where s.name = run_schedule.name;
+    return job;
+end $$;
 
 CREATE TABLE pgqueue.jobs_live (
     id uuid CONSTRAINT jobs_id_not_null NOT NULL,
@@ -1022,6 +1141,51 @@ CREATE TABLE pgqueue.retention (
     CONSTRAINT retention_state_check CHECK ((state = ANY (ARRAY['succeeded'::pgqueue.job_state, 'failed'::pgqueue.job_state, 'cancelled'::pgqueue.job_state])))
 );
 
+CREATE TABLE pgqueue.schedule_fires (
+    schedule text NOT NULL,
+    fire_time timestamp with time zone NOT NULL,
+    job_id uuid,
+    fired_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE pgqueue.schedules (
+    name text NOT NULL,
+    task text NOT NULL,
+    args jsonb DEFAULT '[]'::jsonb NOT NULL,
+    kwargs jsonb DEFAULT '{}'::jsonb NOT NULL,
+    queue text DEFAULT 'default'::text NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
+    expires_in double precision,
+    max_attempts integer,
+    headers jsonb,
+    schedule text NOT NULL,
+    timezone text DEFAULT 'UTC'::text NOT NULL,
+    catch_up integer DEFAULT 1 NOT NULL,
+    overlap text DEFAULT 'allow'::text NOT NULL,
+    source text,
+    declared jsonb,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    edited_at timestamp with time zone,
+    paused_at timestamp with time zone,
+    error text,
+    next_run_at timestamp with time zone,
+    anchor_at timestamp with time zone,
+    last_run_at timestamp with time zone,
+    last_job_id uuid,
+    waiting_tick timestamp with time zone,
+    CONSTRAINT schedules_args_check CHECK ((jsonb_typeof(args) = 'array'::text)),
+    CONSTRAINT schedules_catch_up_check CHECK (((catch_up >= 0) AND (catch_up <= 1000))),
+    CONSTRAINT schedules_expires_in_check CHECK ((expires_in > (0)::double precision)),
+    CONSTRAINT schedules_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text)),
+    CONSTRAINT schedules_kwargs_check CHECK ((jsonb_typeof(kwargs) = 'object'::text)),
+    CONSTRAINT schedules_max_attempts_check CHECK ((max_attempts > 0)),
+    CONSTRAINT schedules_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT schedules_overlap_check CHECK ((overlap = ANY (ARRAY['allow'::text, 'skip'::text, 'queue'::text, 'replace'::text]))),
+    CONSTRAINT schedules_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
+    CONSTRAINT schedules_queue_check CHECK ((queue <> ''::text)),
+    CONSTRAINT schedules_task_check CHECK ((task <> ''::text))
+);
+
 CREATE TABLE pgqueue.schema_files (
     path text NOT NULL,
     sha256 text NOT NULL,
@@ -1101,6 +1265,12 @@ ALTER TABLE ONLY pgqueue.queues
 ALTER TABLE ONLY pgqueue.retention
     ADD CONSTRAINT retention_pkey PRIMARY KEY (state);
 
+ALTER TABLE ONLY pgqueue.schedule_fires
+    ADD CONSTRAINT schedule_fires_pkey PRIMARY KEY (schedule, fire_time);
+
+ALTER TABLE ONLY pgqueue.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
+
 ALTER TABLE ONLY pgqueue.schema_files
     ADD CONSTRAINT schema_files_pkey PRIMARY KEY (path);
 
@@ -1145,6 +1315,12 @@ CREATE INDEX jobs_succeeded_default_id_idx ON pgqueue.jobs_succeeded_default USI
 CREATE INDEX jobs_succeeded_default_root_id_idx ON pgqueue.jobs_succeeded_default USING btree (root_id) WHERE (root_id IS NOT NULL);
 
 CREATE INDEX jobs_succeeded_root ON ONLY pgqueue.jobs_succeeded USING btree (root_id) WHERE (root_id IS NOT NULL);
+
+CREATE INDEX schedule_fires_age ON pgqueue.schedule_fires USING btree (fired_at);
+
+CREATE INDEX schedules_due ON pgqueue.schedules USING btree (COALESCE(next_run_at, '-infinity'::timestamp with time zone)) WHERE ((paused_at IS NULL) AND (error IS NULL));
+
+CREATE INDEX schedules_waiting ON pgqueue.schedules USING btree (name) WHERE (waiting_tick IS NOT NULL);
 
 CREATE INDEX workers_living ON pgqueue.workers USING btree (id) WHERE (stopped_at IS NULL);
 

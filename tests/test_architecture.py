@@ -32,7 +32,7 @@ HOUSE = """
     query statements binding copying
     publishing log states joining
     apps proxy models discovery
-    retry limits cron codec signals config arrays backoff describe identifiers request rows
+    retry limits turns ticks cron codec signals config arrays backoff describe identifiers request rows
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]
@@ -58,7 +58,16 @@ TALKERS = {
     ),
     *(
         f"worker.{name}"
-        for name in ("control", "liveness", "pump", "skew", "supervisor", "wakeup", "watching")
+        for name in (
+            "control",
+            "liveness",
+            "pump",
+            "scheduler",
+            "skew",
+            "supervisor",
+            "wakeup",
+            "watching",
+        )
     ),
 }
 

@@ -127,6 +127,11 @@ from pgqueue.worker.supervisor import run_worker
     metavar="ADDRESS",
     help="On which address; Kubernetes asks on the pod's: 0.0.0.0, or ::.",
 )
+@click.option(
+    "--without-scheduler",
+    is_flag=True,
+    help="Keep no schedules, and leave that to other workers or `pgq beat`.",
+)
 @dsn_option
 @embedded_option
 def worker(
@@ -144,6 +149,7 @@ def worker(
     log_format: str,
     health_port: int | None,
     health_host: str,
+    without_scheduler: bool,
     dsn: str | None,
     embedded: bool,
 ) -> None:
@@ -152,7 +158,8 @@ def worker(
     Jobs run in child processes: `def` tasks in threads, `async def` tasks on an event loop. The
     first SIGTERM, SIGHUP or Ctrl-C stops new claims and lets running jobs end for --grace seconds;
     then, or at a second signal or SIGQUIT, they are given back and run elsewhere. An outage of the
-    database is waited out. Start as many workers as you like, on as many machines.
+    database is waited out. Start as many workers as you like, on as many machines. They also keep
+    the schedules: each time has one job, however many there are.
 
     Exit codes: 0 it was told to stop; 1 it could not begin; 2 wrong usage.
     """
@@ -188,6 +195,7 @@ def worker(
         log_format=log_format,
         health_host=health_host,
         health_port=health_port,
+        scheduler=not without_scheduler,
         given=frozenset(option for option, value in said.items() if value is not None),
     ).settled(Settings())  # what pyproject.toml and the environment say is known without the app
     with _database(target, project):

@@ -96,3 +96,19 @@ from pgqueue.operations.questions import (
     vacuum_holders as vacuum_holders,
     workers as workers,
 )
+from pgqueue.operations.schedules import (
+    add_schedule as add_schedule,
+    declare_schedules as declare_schedules,
+    due_schedules as due_schedules,
+    edit_schedule as edit_schedule,
+    fire as fire,
+    fires as fires,
+    next_tick as next_tick,
+    pause_schedule as pause_schedule,
+    prune_fires as prune_fires,
+    refuse_schedule as refuse_schedule,
+    remove_schedule as remove_schedule,
+    resume_schedule as resume_schedule,
+    run_schedule as run_schedule,
+    schedules as schedules,
+)

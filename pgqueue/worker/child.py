@@ -20,6 +20,7 @@ from pgqueue.describe import describe_exception
 from pgqueue.limits import Limits, checked_limits
 from pgqueue.loading import load_app
 from pgqueue.request import Request
+from pgqueue.schedules import as_json
 from pgqueue.settings import ConfigurationWarning
 from pgqueue.worker import frames, moments
 from pgqueue.worker.executor import Executor
@@ -185,6 +186,7 @@ def _hello(app: PgQueue, limits: Limits) -> dict[str, object]:
         "coroutines": [task.name for task in tasks if task.is_async],
         "limits": {name: limits for name, limits in of_tasks.items() if any(limits)},
         "settings": {name: app.conf[name] for name in _FOR_THE_SUPERVISOR},
+        "schedules": as_json(app.schedules()),
         "remarks": app.conf.remarks,
     }
 

@@ -71,6 +71,7 @@ async def prune(run: Runner) -> None:
         log.info("dropped finished jobs past their retention: %s", ", ".join(sorted(dropped)))
     await run(operations.prune_workers())
     await run(operations.prune_groups())
+    await run(operations.prune_fires())
 
 
 async def _follow(run: Runner, *, place: list[UUID]) -> None:

@@ -21,7 +21,7 @@ from pgqueue.worker import logs
 
 log = logging.getLogger("pgqueue.worker")
 
-READY, SHUTTING_DOWN, SHUTDOWN = "ready", "shutting_down", "shutdown"
+READY, SCHEDULING, SHUTTING_DOWN, SHUTDOWN = "ready", "scheduling", "shutting_down", "shutdown"
 #: A process that is about to end waits so long (seconds) for receivers.
 PATIENCE = 20.0
 
@@ -97,6 +97,8 @@ class Moments:
             event = about.pop("event")
             if event == READY:
                 signals.worker_ready.send(sender=self._worker)
+            elif event == SCHEDULING:
+                signals.beat_init.send(sender=self._worker)
             elif event == SHUTTING_DOWN:
                 signals.worker_shutting_down.send(sender=self._worker.hostname, **about)
             elif event == SHUTDOWN:

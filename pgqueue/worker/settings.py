@@ -33,6 +33,8 @@ class WorkerOptions:
     health_host: str = "127.0.0.1"
     #: Where probes are answered; None: nowhere. 0: on a port that is free.
     health_port: int | None = None
+    #: Whether it keeps schedules.
+    scheduler: bool = True
     #: The options that the command line names: over these the application's settings have no say.
     given: frozenset[str] = frozenset()
 

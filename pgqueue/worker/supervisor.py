@@ -9,6 +9,7 @@ Everything happens on one event loop:
     liveness  renews the lease                              (control connection)
     watching  rescue of those that died                     (control connection)
     duties    partitions, retention                         (control connection)
+    scheduler enqueues what is due                          (control connection)
 
 Only probes are answered by a thread of their own, which sees from the board which of these hang.
 """
@@ -37,6 +38,7 @@ from pgqueue.worker.journal import Journal
 from pgqueue.worker.liveness import Liveness
 from pgqueue.worker.probes import Probes
 from pgqueue.worker.pump import Pump
+from pgqueue.worker.scheduler import Scheduler
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shutdown import Shutdown
 from pgqueue.worker.wakeup import Listener
@@ -173,7 +175,13 @@ class Supervisor:
         pump = self._pump = Pump(
             control, listener, liveness, self.crew, self._journal, self._shutdown
         )
-        listener.on_jobs, listener.on_control = pump.wake, liveness.now.set
+        scheduler = Scheduler(control, hello["name"], hello["schedules"])
+
+        def heard() -> None:
+            liveness.now.set()
+            scheduler.changed.set()
+
+        listener.on_jobs, listener.on_control = pump.wake, heard
         commands = Commands(
             o,
             hello,
@@ -208,6 +216,8 @@ class Supervisor:
             hide_password(hello["dsn"]) or "the database of libpq's variables",
         )
         self.crew.tell("ready")
+        if o.scheduler:
+            self.crew.tell("scheduling")
         follow = self._board.follow
         background = [
             follow("listener", listener.serve()),
@@ -215,6 +225,7 @@ class Supervisor:
             follow("children", self.crew.serve()),
             follow("watch", watch(control, liveness)),
             *(follow(d.name, _keep_doing(d, control), rests=d.interval) for d in duties.DUTIES),
+            *([follow("schedules", scheduler.serve())] if o.scheduler else []),
             follow("schema", skew.watch(control, self._stop_for), rests=skew.INTERVAL),
             self._summaries(),
             self._lose_patience(),

@@ -1,0 +1,88 @@
+"""What is to be done when a schedule is due: which times get a job, and what comes next. Pure.
+
+Times that were missed, while nobody kept schedules, are made up for as each of them says, and so is
+what happens while its last job has not ended.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from pgqueue.cron import crontab
+from pgqueue.rows import DueSchedule, Tick, Turn
+from pgqueue.ticks import read, zone_named
+
+#: A time that is so long ago has been missed. Until then another scheduler has taken over from one
+#: that died or froze, and all times get their job, only late.
+GRACE = timedelta(seconds=15)
+#: How many such there can be; of shorter intervals the oldest are dropped.
+MOST = 1000
+
+
+def turn(due: DueSchedule) -> Turn:
+    """Return what is to be done to a due schedule; raises `ConfigurationError` if it says nothing.
+
+    >>> at = lambda minute: datetime(2027, 1, 1, 12, minute, tzinfo=UTC)
+    >>> every = DueSchedule("tick", "every 5 minutes", "UTC", 1, "allow", at(0), at(5), None,
+    ...                     None, False, at(5) + timedelta(milliseconds=20))
+    >>> turn(every).ticks[0].time == at(5), turn(every).next_run_at == at(10)
+    (True, True)
+    """
+    when = _When(due)
+    times: list[datetime] = []
+    upcoming = due.next_run_at
+    if upcoming is not None and upcoming <= due.now:
+        times = _made_up(when, upcoming, due)
+    if upcoming is None or upcoming <= due.now:
+        upcoming = when.after(due.now)
+    ticks, waiting = _overlapping(due, times)
+    replaces = due.last_job_id if due.overlap == "replace" and due.busy and times else None
+    return Turn(due.name, tuple(ticks), upcoming, when.anchor, waiting, replaces)
+
+
+class _When:
+    """What a schedule says, in its time zone; takes and returns times in UTC."""
+
+    def __init__(self, due: DueSchedule) -> None:
+        self._said, self._zone = read(due.schedule), zone_named(due.timezone)
+        self.anchor = due.anchor_at or due.now
+
+    def after(self, moment: datetime) -> datetime:
+        """Return the first time after a moment."""
+        if isinstance(self._said, crontab):
+            return self._said.next(moment, self._zone).astimezone(UTC)
+        return self._said.next(moment, self._zone, self.anchor).astimezone(UTC)
+
+    def latest(self, first: datetime, now: datetime, limit: int) -> list[datetime]:
+        """Return the last so many times up to now, of which `first` is the first."""
+        back = timedelta(minutes=1)
+        while True:
+            since = max(first, now - back)
+            times = [first] if since == first else []
+            moment = since
+            while (moment := self.after(moment)) <= now:
+                times.append(moment)
+            if since == first or len(times) >= limit:
+                return times[-limit:]
+            back *= 4
+
+
+def _made_up(when: _When, first: datetime, due: DueSchedule) -> list[datetime]:
+    """Return the times from the first to now that get a job: all, if none of them was missed."""
+    if due.now - first <= GRACE:
+        return when.latest(first, due.now, MOST)
+    times = when.latest(first, due.now, max(due.catch_up, 1))
+    return [] if due.catch_up == 0 and due.now - times[-1] > GRACE else times
+
+
+def _overlapping(due: DueSchedule, times: list[datetime]) -> tuple[list[Tick], datetime | None]:
+    """Return which times get a job and which do not, and the one whose job waits for the last."""
+    if due.overlap == "allow" or (due.overlap == "skip" and due.busy):
+        return [Tick(time, due.overlap == "allow") for time in times], None
+    if due.overlap == "queue":
+        in_line = times if due.waiting_tick is None else [due.waiting_tick, *times]
+        begun = [] if due.busy else in_line[:1]
+        waiting, skipped = in_line[len(begun) :][:1], in_line[len(begun) + 1 :]
+        ticks = [*(Tick(time, True) for time in begun), *(Tick(time, False) for time in skipped)]
+        return ticks, waiting[0] if waiting else None
+    return [Tick(time, time == times[-1]) for time in times], None  # one at a time: the newest

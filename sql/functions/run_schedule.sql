@@ -1,0 +1,26 @@
+-- Enqueues the job of a schedule now, beside its times, also if it is paused; returns the job's id, or
+-- null if there is no schedule of this name.
+create or replace function pgqueue.run_schedule(name text) returns uuid
+    language plpgsql volatile
+as $$
+declare
+    moment  timestamptz := pgqueue.now();
+    plan    pgqueue.schedules;
+    job     uuid;
+begin
+    select * into plan from pgqueue.schedules s where s.name = run_schedule.name for update;
+    if not found then
+        return null;
+    end if;
+    job := pgqueue.enqueue(
+        plan.task, jsonb_build_object('args', plan.args, 'kwargs', plan.kwargs), queue => plan.queue,
+        priority => plan.priority, expires => moment + make_interval(secs => plan.expires_in),
+        headers => plan.headers, max_retries => plan.max_attempts - 1);
+    insert into pgqueue.schedule_fires (schedule, fire_time, job_id, fired_at)
+    values (plan.name, moment, job, moment)
+    on conflict (schedule, fire_time) do nothing;
+    update pgqueue.schedules s
+    set last_run_at = moment, last_job_id = job
+    where s.name = run_schedule.name;
+    return job;
+end $$;
