@@ -10,6 +10,8 @@ from pgqueue.eager_result import EagerResult
 from pgqueue.errors import (
     ChordError,
     ConfigurationError,
+    DuplicateJob,
+    EnqueueRefused,
     Ignore,
     InvalidCall,
     InvalidOption,
@@ -43,7 +45,9 @@ __all__ = [
     "ChordError",
     "ConfigurationError",
     "ConfigurationWarning",
+    "DuplicateJob",
     "EagerResult",
+    "EnqueueRefused",
     "Enqueued",
     "GroupResult",
     "Ignore",

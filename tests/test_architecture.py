@@ -26,13 +26,13 @@ HOUSE = """
     loading pgqueue
     shared app
     client
-    schedules bulk eager attempt hooks task running canvas declaring
+    schedules bulk eager attempt hooks task enqueueing running canvas declaring
     eager_result result lineage control inspection settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
     publishing log
     apps proxy models discovery
-    retry limits cron codec signals config arrays backoff describe identifiers request rows
+    unique retry limits cron codec signals config arrays backoff describe identifiers request rows
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]
