@@ -12,6 +12,8 @@ from pgqueue.eager_result import EagerResult
 from pgqueue.errors import (
     ChordError,
     ConfigurationError,
+    DuplicateJob,
+    EnqueueRefused,
     Ignore,
     InvalidCall,
     InvalidOption,
@@ -46,7 +48,9 @@ __all__ = [
     "ChordError",
     "ConfigurationError",
     "ConfigurationWarning",
+    "DuplicateJob",
     "EagerResult",
+    "EnqueueRefused",
     "Enqueued",
     "GroupResult",
     "Ignore",

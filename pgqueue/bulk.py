@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, TypeAlias, overload
@@ -12,16 +12,18 @@ from pgqueue import operations, transports
 from pgqueue.canvas.signature import Signature
 from pgqueue.copying import run_at
 from pgqueue.describe import shortened
+from pgqueue.enqueueing import duplicate
 from pgqueue.errors import InvalidCall, PgQueueError
 from pgqueue.options import Options, new_job
 from pgqueue.publishing import announce, published
 from pgqueue.query import Copy, Query
 from pgqueue.result import AsyncResult, ResultSource
-from pgqueue.rows import NewJob
+from pgqueue.rows import NewJob, Placed
 from pgqueue.settings import Settings
 from pgqueue.signals import after_task_publish
 from pgqueue.statements import statement
 from pgqueue.task import Task
+from pgqueue.unique import RAISE, REPLACE
 
 #: Up to so many jobs, one statement is faster than a copy and the transaction around it. (Medians
 #: on PostgreSQL 15, in ms: 1.8 and 2.1 for 32 jobs, 4.2 and 4.2 for 96, 37 and 29 for 1,000.)
@@ -47,14 +49,19 @@ ManyCall: TypeAlias = (
 _LEFT_OUT: tuple[Any, ...] = (None, (), {}, {})
 #: What is to be done one after the other; each step is answered with what was read.
 Steps = Generator[Query[Any] | Copy, Any, None]
+#: A job, and the calls with its unique key that it is made of.
+OnePerKey: TypeAlias = tuple[NewJob, list[NewJob]]
 
 
 class Enqueued(Sequence[AsyncResult[Any]]):
     """The handles of many jobs in the order of their calls, each made when it is asked for."""
 
-    def __init__(self, ids: bytearray, database: ResultSource) -> None:
+    def __init__(
+        self, ids: bytearray, database: ResultSource, existing: Collection[int] = ()
+    ) -> None:
         self._ids = ids
         self._database = database
+        self._existing = existing
 
     def __len__(self) -> int:
         return len(self._ids) // 16
@@ -68,8 +75,12 @@ class Enqueued(Sequence[AsyncResult[Any]]):
     def __getitem__(self, index: int | slice) -> AsyncResult[Any] | list[AsyncResult[Any]]:
         if isinstance(index, slice):
             return [self[each] for each in range(*index.indices(len(self)))]
-        start = range(len(self))[index] * 16
-        return AsyncResult(UUID(bytes=bytes(self._ids[start : start + 16])), self._database)
+        place = range(len(self))[index]
+        id_ = UUID(bytes=bytes(self._ids[place * 16 : place * 16 + 16]))
+        result: AsyncResult[Any] = AsyncResult(id_, self._database)
+        if place in self._existing:
+            result.existing = True
+        return result
 
     def __repr__(self) -> str:
         return f"<{len(self):,} jobs>"
@@ -99,6 +110,10 @@ class Stream:
 
     def __init__(self, jobs: Iterable[NewJob]) -> None:
         self.ids = bytearray()
+        #: The places of those jobs that were there before.
+        self.existing: set[int] = set()
+        #: The places of calls with unique keys that are under way, by the id that each was given.
+        self._unique: dict[str, int] = {}
         self._wake: set[str] = set()
         #: Those that are to be told of when they have been sent.
         self._untold: list[NewJob] = []
@@ -106,7 +121,7 @@ class Stream:
         self._ended = False
         self.first = list(self._next(FEW + 1))
         #: Whether one statement does it.
-        self.is_small = self._ended
+        self.is_small = self._ended and not self._unique
 
     def at_once(self) -> Query[set[str]]:
         """Return the one statement that does it."""
@@ -118,17 +133,21 @@ class Stream:
         `own`: whether the connection is ours alone, so that it can be sent to while the caller's
         generator is still asked for the next job, which may itself need the caller's connection.
         """
-        self._jobs, self.first = chain(self.first, self._jobs), []
+        few, self._jobs, self.first = self._ended, chain(self.first, self._jobs), []
+        self._ended = False
         while not self._ended:
-            if copies:
+            if copies and not few:
                 jobs = self._next(COPY) if own else iter(list(self._next(BATCH)))
                 now = yield operations.moment()
                 rest: list[NewJob] = []
                 yield operations.copy_jobs(self._copied(jobs, now, rest), now)
             else:
                 rest = list(self._next(BATCH))
-            if rest:
-                self._wake |= yield operations.enqueue_many(rest, wake=False)
+            if plain := [job for job in rest if job.unique is None]:
+                self._wake |= yield operations.enqueue_many(plain, wake=False)
+            if unique := one_per_key([job for job in rest if job.unique]):
+                placed = yield operations.enqueue_unique([job for job, _ in unique])
+                self._found(unique, placed)
             self.tell()
         if self._wake:
             # Last: who looks at the gate early may look before a worker lies down.
@@ -152,7 +171,26 @@ class Stream:
         for job in told:
             published(job)
 
+    def _found(self, unique: Sequence[OnePerKey], placed: Sequence[Placed]) -> None:
+        """Note which jobs stand for the calls with unique keys; raises `DuplicateJob`."""
+        found = {each.id: each for each in placed}
+        untold = set()
+        for job, calls in unique:
+            first = found[str(job.id)]
+            for call in calls:
+                place = self._unique.pop(str(call.id))
+                if not first.existing and call is calls[0]:
+                    continue
+                if call.unique and call.unique.on_duplicate == RAISE:
+                    raise duplicate(call, first.job, f"enqueue_many, item {place}: ")
+                self.ids[place * 16 : place * 16 + 16] = UUID(first.job).bytes
+                self.existing.add(place)
+                untold.add(call.id)
+        self._untold = [each for each in self._untold if each.id not in untold]
+
     def _note(self, job: NewJob) -> NewJob:
+        if job.unique is not None:
+            self._unique[str(job.id)] = len(self.ids) // 16
         self.ids += job.id.bytes
         if after_task_publish.receivers:
             self._untold.append(job)
@@ -161,14 +199,35 @@ class Stream:
     def _copied(
         self, jobs: Iterable[NewJob], now: datetime, rest: list[NewJob]
     ) -> Iterator[NewJob]:
-        """Pass jobs on, but for those whose ids may be taken: a copy cannot leave them out."""
+        """Pass jobs on, but for those whose id or key may be taken: a copy leaves nothing out."""
         for job in jobs:
-            if job.chosen:
+            if job.chosen or job.unique is not None:
                 rest.append(job)
                 continue
             if job.notify and job.queue not in self._wake and run_at(job, now) - now < SOON:
                 self._wake.add(job.queue)
             yield job
+
+
+def one_per_key(jobs: Sequence[NewJob]) -> list[OnePerKey]:
+    """Return the jobs to send of calls with unique keys, each with the calls that it stands for.
+
+    The first call makes the job, as if they came one by one; a last one that replaces says what it
+    is to do.
+    """
+    calls: dict[str, list[NewJob]] = {}
+    for job in jobs:
+        assert job.unique
+        calls.setdefault(job.unique.key, []).append(job)
+    return [(_as_said_last(same), same) for same in calls.values()]
+
+
+def _as_said_last(calls: Sequence[NewJob]) -> NewJob:
+    said = calls[0]
+    for call in calls[1:]:
+        if call.unique and call.unique.on_duplicate == REPLACE:
+            said = call._replace(id=said.id, chosen=said.chosen)
+    return said
 
 
 def send(stream: Stream, connection: Any, schema: str, *, own: bool) -> None:

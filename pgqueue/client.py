@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar, Unpack
 from uuid import UUID
 
-from pgqueue import bulk, eager, operations, transports
+from pgqueue import bulk, eager, transports
 from pgqueue.binding import Binding
 from pgqueue.bulk import Enqueued, MadeInPlace, ManyCall, Stream, jobs
 from pgqueue.canvas.signature import Signature
@@ -18,10 +18,10 @@ from pgqueue.config import find_dsn
 from pgqueue.control import Control
 from pgqueue.database import Pools
 from pgqueue.eager_result import EagerResult
+from pgqueue.enqueueing import aenqueue, enqueue
 from pgqueue.errors import UnknownTask
 from pgqueue.forks import FORKS
 from pgqueue.options import Options, new_job, zone_of
-from pgqueue.publishing import aannounce, announce, apublished, published
 from pgqueue.query import Query
 from pgqueue.result import AsyncResult
 from pgqueue.rows import NewJob, Outcome
@@ -78,10 +78,7 @@ class Client:
         job = new_job(name, args, kwargs or {}, routed, zone_of(self, options))
         if self.always_eager:
             return self.apply(self._known(name), job)
-        job = announce(job)
-        self.run(operations.enqueue(job), self.bound(connection))
-        published(job)
-        return AsyncResult(job.id, self)
+        return enqueue(self, job, connection)
 
     async def asend_task(
         self,
@@ -100,10 +97,7 @@ class Client:
         job = new_job(name, args, kwargs or {}, routed, zone_of(self, options))
         if self.always_eager:
             return await self.aapply(self._known(name), job)
-        job = await aannounce(job)
-        await self.arun(operations.enqueue(job), self.bound(connection))
-        await apublished(job)
-        return AsyncResult(job.id, self)
+        return await aenqueue(self, job, connection)
 
     # ── in place ─────────────────────────────────────────────────────────────────────────────
 
@@ -181,7 +175,7 @@ class Client:
         else:
             with transports.atomic(connection):
                 bulk.send(stream, connection, self.schema, own=False)
-        return Enqueued(stream.ids, self)
+        return Enqueued(stream.ids, self, stream.existing)
 
     async def aenqueue_many(self, calls: Iterable[ManyCall], *, connection: Any = None) -> Enqueued:
         """Enqueue many jobs at once, from a coroutine."""
@@ -203,7 +197,7 @@ class Client:
         else:
             async with block:
                 await bulk.asend(stream, connection, self.schema, own=False)
-        return Enqueued(stream.ids, self)
+        return Enqueued(stream.ids, self, stream.existing)
 
     def AsyncResult(self, id: UUID | str) -> AsyncResult[Any]:  # noqa: N802, A002 (Celery's names)
         """Return the handle of a job by its id."""

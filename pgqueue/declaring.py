@@ -14,6 +14,7 @@ from pgqueue.options import checked_name, checked_priority, checked_seconds, max
 from pgqueue.retry import RetryPolicy
 from pgqueue.settings import Settings
 from pgqueue.settings.routing import Routes
+from pgqueue.unique import OPTIONS as UNIQUE, checked_unique
 
 
 class TaskOptions(TypedDict, total=False):
@@ -24,8 +25,9 @@ class TaskOptions(TypedDict, total=False):
     which a run is killed, and asked to end. `max_retries` to `retry_kwargs`: how failed attempts
     are followed up, see `RetryPolicy`. `ignore_result`: do not store what it returns. `throws`:
     errors that are expected, and logged so. `typing=False`: do not check arguments at the call.
-    `pydantic`: validate arguments that are annotated with models, and dump such a result. The
-    reference tells of each.
+    `pydantic`: validate arguments that are annotated with models, and dump such a result.
+    `unique` to `on_duplicate`: one job at a time for the same arguments. The reference tells of
+    each.
     """
 
     name: str
@@ -55,6 +57,11 @@ class TaskOptions(TypedDict, total=False):
     pydantic_strict: bool
     pydantic_context: Mapping[str, Any] | None
     pydantic_dump_kwargs: Mapping[str, Any] | None
+    unique: bool | Sequence[str]
+    unique_key: str
+    unique_until: str
+    unique_for: float
+    on_duplicate: str
 
 
 #: What the decorators of Celery know, too, and why it means nothing here.
@@ -106,6 +113,7 @@ def checked_declaration(
                 raise _unknown(name, base if of_base else None)
             attributes[name] = value
     checked_limits(options.get("time_limit"), options.get("soft_time_limit"))
+    checked_unique(attributes)
     RetryPolicy(**{name: attributes[name] for name in _RETRYING if name in attributes})
     return attributes
 
@@ -239,6 +247,8 @@ class Plan:
     floor: dict[str, Any]
     routes: Routes | None = None
     ignore_result: bool = False
+    #: Whether each call has to be looked at for its unique key.
+    unique: bool = False
 
 
 def plan_of(task: Any, conf: Settings) -> Plan:
@@ -255,6 +265,8 @@ def plan_of(task: Any, conf: Settings) -> Plan:
     }
     policy = RetryPolicy(**{name: _plain(getattr(task, name)) for name in _RETRYING})
     own["max_retries"] = policy.max_retries
+    if unique := bool(task.unique or task.unique_key is not None):
+        own |= {name: value for name in UNIQUE if (value := own_option(task, name)) is not None}
     routes = conf.routes
     route = routes.fixed(task.name)
     defaults = {**floor, **(route or {}), **own}
@@ -275,6 +287,7 @@ def plan_of(task: Any, conf: Settings) -> Plan:
         floor,
         routes if route is None else None,
         bool(task.ignore_result),
+        unique,
     )
 
 

@@ -1,4 +1,4 @@
-"""Every error that pgqueue raises, in three families.
+"""Every error that pgqueue raises, in four families.
 
 ::
 
@@ -11,6 +11,8 @@
     │   ├── InvalidWait               a task waits for a result (also a RuntimeError)
     │   ├── UnknownTask               no task is registered under this name (also a LookupError)
     │   └── SchemaMismatch            the database's schema is missing, older or newer
+    ├── EnqueueRefused                the database would not take a job; nothing was enqueued
+    │   └── DuplicateJob              another job holds its unique key
     ├── TaskSignal                    a task speaks to the worker
     │   ├── Retry                     "run me again later"
     │   ├── Reject                    "I am not for you", for good or back to the queue
@@ -74,6 +76,21 @@ class UnknownTask(UsageError, LookupError):  # noqa: N818 (reads as a sentence)
 
 class SchemaMismatch(UsageError):  # noqa: N818 (reads as a sentence)
     """The schema in the database is missing, older or newer than this release needs."""
+
+
+class EnqueueRefused(PgQueueError):  # noqa: N818 (a state of the queue, not of the program)
+    """The database would not take a job, for a reason that may pass; nothing was enqueued."""
+
+
+class DuplicateJob(EnqueueRefused):
+    """Another job holds the unique key of this call, whose `on_duplicate` is 'raise'.
+
+    `id` is that job's.
+    """
+
+    def __init__(self, message: str, id: str | None = None) -> None:  # noqa: A002 (what it is)
+        super().__init__(message)
+        self.id = id
 
 
 class TaskSignal(PgQueueError):  # noqa: N818 (a message, not a failure)

@@ -15,7 +15,8 @@ from pgqueue.identifiers import job_id, uuid7
 from pgqueue.limits import RESERVED, Limits, checked_limits, noted
 from pgqueue.request import current
 from pgqueue.retry import MAX_DELAY, MAX_RETRIES, is_retry_limit
-from pgqueue.rows import FOREVER, NewJob
+from pgqueue.rows import FOREVER, NewJob, Unique
+from pgqueue.unique import OPTIONS as UNIQUE, Bound, unique_of
 
 MAX_NAME_BYTES = 200
 
@@ -31,9 +32,13 @@ class Options(TypedDict, total=False):
     `ignore_result`: whether the return value is left out of the job's row. `shadow`: a name for
     people to read. `parent_id`, `root_id`: instead of the job in whose run the call is made, and
     of its root; `add_to_parent=False`: neither. `link`, `link_error`: signatures to be called when
-    the job has succeeded, and when it has failed; see `Signature.link`. `notify=False`: do not wake
-    a sleeping worker (for transactions that will be prepared). The others mean nothing here and are
-    taken, with one warning that says why, so that calls need no change: see `WITHOUT_MEANING`.
+    the job has succeeded, and when it has failed; see `Signature.link`. `unique=True`: one job of
+    the task with these arguments at a time, or with those that are named in a list; `unique_key`:
+    one with this text; `unique_until`, `unique_for` (seconds): for how long; `on_duplicate`: "keep"
+    the job that is there, "replace" what it is to do, or "raise" `DuplicateJob`. `notify=False`: do
+    not wake a sleeping worker (for transactions that will be prepared). The others mean nothing
+    here and are taken, with one warning that says why, so that calls need no change: see
+    `WITHOUT_MEANING`.
     """
 
     queue: str | None
@@ -54,6 +59,11 @@ class Options(TypedDict, total=False):
     notify: bool
     link: Any
     link_error: Any
+    unique: bool | Sequence[str] | None
+    unique_key: str | None
+    unique_until: str | None
+    unique_for: float | None
+    on_duplicate: str | None
     serializer: str | None
     retry: bool | None
     retry_policy: Mapping[str, Any] | None
@@ -93,8 +103,11 @@ def new_job(
     kwargs: Mapping[str, Any],
     options: Mapping[str, Any],
     zone: tzinfo = UTC,
+    bound: Bound | None = None,
 ) -> NewJob:
     """Return the job that a call with these options means; `zone` is that of times without one.
+
+    `bound` returns the arguments by the names of the task's parameters, if they are known.
 
     Raises `InvalidOption` for an option that is unknown or out of its range, and `InvalidPayload`
     for a value that JSON cannot hold.
@@ -112,7 +125,10 @@ def new_job(
         raise InvalidOption(f"headers={headers!r}: give a dict")
     if headers and RESERVED in headers:
         raise InvalidOption(f"headers={headers!r}: {RESERVED!r} is taken; use another key")
-    headers = noted(headers, _limits(options), _notes(options))
+    unique = None
+    if not options.keys().isdisjoint(UNIQUE):
+        unique = unique_of(task, options, bound)
+    headers = noted(headers, _limits(options), _notes(options, unique))
     for name in ("link", "link_error"):
         if options.get(name):
             raise InvalidOption(
@@ -141,6 +157,7 @@ def new_job(
         chosen=options.get("task_id") is not None,
         parent_id=parent_id,
         root_id=root_id,
+        unique=unique,
     )
 
 
@@ -183,8 +200,10 @@ def zone_of(database: object, options: Mapping[str, Any]) -> tzinfo:
     return zone or UTC
 
 
-def _notes(options: Mapping[str, Any]) -> dict[str, Any]:
+def _notes(options: Mapping[str, Any], unique: Unique | None) -> dict[str, Any]:
     notes: dict[str, Any] = {}
+    if unique is not None:  # for who runs it again: see sql/functions/retry.sql
+        notes["unique"] = unique.key
     if options.get("ignore_result") is not None:
         notes["ignore_result"] = bool(options["ignore_result"])
     if options.get("shadow") is not None:

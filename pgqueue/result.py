@@ -70,6 +70,9 @@ class AsyncResult(Lineage, Generic[R]):
     Every question is asked of the database anew. The async twins take the prefix `a`.
     """
 
+    #: Whether the call that returned it made no job, because this one holds its unique key.
+    existing: bool = False
+
     def __init__(self, id: UUID | str, database: ResultSource) -> None:  # noqa: A002 (Celery's name)
         self.id = str(job_id(id))
         self._database: ResultSource = database

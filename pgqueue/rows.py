@@ -14,6 +14,19 @@ from uuid import UUID
 FOREVER = 2**31 - 1
 
 
+class Unique(NamedTuple):
+    """What makes a job unique: its key, and what that means; see sql/functions/hold.sql.
+
+    `until_start`: a job that has started does not hold the key. `seconds`: it is held for so long
+    after the call, whatever becomes of the job. `on_duplicate`: 'keep', 'replace' or 'raise'.
+    """
+
+    key: str
+    until_start: bool = False
+    seconds: float | None = None
+    on_duplicate: str = "keep"
+
+
 class NewJob(NamedTuple):
     """A job to enqueue: payload and headers as JSON texts, spans of time in seconds."""
 
@@ -39,6 +52,16 @@ class NewJob(NamedTuple):
     #: `enqueue_canvas` only, which brings the edges.
     open_parents: int | None = None
     linked: bool | None = None
+    #: For `enqueue_unique` only.
+    unique: Unique | None = None
+
+
+class Placed(NamedTuple):
+    """Which job stands for a call with a unique key, and whether it was there before."""
+
+    id: str
+    job: str
+    existing: bool
 
 
 class Edge(NamedTuple):
@@ -141,6 +164,14 @@ class Unfollowed:
     edges: int
     parent_id: UUID
     child_id: UUID
+
+
+class PrunedKeys(NamedTuple):
+    """A slice of the unique keys: how many there were, its last one, how many were taken away."""
+
+    keys: int
+    last: str
+    pruned: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from typing import (
 )
 from uuid import UUID
 
-from pgqueue import operations
 from pgqueue.canvas.repeated import chunks, xmap, xstarmap
 from pgqueue.canvas.signature import Signature
 from pgqueue.codec import encode
@@ -28,12 +27,12 @@ from pgqueue.declaring import (
     from_settings,
     plan_of,
 )
+from pgqueue.enqueueing import aenqueue, enqueue
 from pgqueue.errors import InvalidCall
 from pgqueue.identifiers import uuid7
 from pgqueue.limits import Limits
 from pgqueue.models import Models
 from pgqueue.options import Options, in_its_family, new_job, said, zone_of
-from pgqueue.publishing import aannounce, announce, apublished, published
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.retry import RetryPolicy
 from pgqueue.rows import NewJob
@@ -102,6 +101,11 @@ class Task(Running, Generic[P, R]):
     pydantic_strict: bool = False
     pydantic_context: Mapping[str, Any] | None = None
     pydantic_dump_kwargs: Mapping[str, Any] | None = None
+    unique: bool | Sequence[str] | None = None
+    unique_key: str | None = None
+    unique_until: str | None = None
+    unique_for: float | None = None
+    on_duplicate: str | None = None
 
     #: What a job runs: the function, or the method of a class of tasks.
     run: Callable[..., Any]
@@ -343,8 +347,8 @@ class Task(Running, Generic[P, R]):
         if plan.routes is not None:
             route = plan.routes.route(self.name, args, kwargs, {**plan.own, **options}, self)
             merged = said({**plan.floor, **route, **plan.own}, options)
-            return new_job(self.name, args, kwargs, merged, zone_of(self.database, options))
-        if not options:  # most calls: what the task itself has is checked already
+            return self._new_job(args, kwargs, merged, options)
+        if not options and not plan.unique:  # most calls: what it has itself is checked already
             job = NewJob(
                 id or uuid7(),
                 self.name,
@@ -356,8 +360,32 @@ class Task(Running, Generic[P, R]):
                 expires_in=plan.expires,
             )
             return in_its_family(job)
-        merged = said(plan.defaults, options)
-        return new_job(self.name, args, kwargs, merged, zone_of(self.database, options))
+        return self._new_job(args, kwargs, said(plan.defaults, options), options)
+
+    def _new_job(
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        merged: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> NewJob:
+        zone = zone_of(self.database, options)
+        return new_job(self.name, args, kwargs, merged, zone, lambda: self._named(args, kwargs))
+
+    def _named(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call by the names of the parameters, defaults among them."""
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise InvalidCall(
+                f"{self.name}{self._signature}: {error}; nothing was enqueued"
+            ) from None
+        bound.apply_defaults()
+        named = dict(bound.arguments)
+        for name, parameter in self._signature.parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                named |= named.pop(name)
+        return named
 
     def _send(
         self,
@@ -372,10 +400,7 @@ class Task(Running, Generic[P, R]):
         job = self.job(args, kwargs, options)
         if self.database.always_eager:
             return self.database.apply(self, job)
-        job = announce(job)
-        self.database.run(operations.enqueue(job), self.database.bound(connection))
-        published(job)
-        return AsyncResult(job.id, self.database)
+        return enqueue(self.database, job, connection)
 
     async def _asend(
         self,
@@ -390,10 +415,7 @@ class Task(Running, Generic[P, R]):
         job = self.job(args, kwargs, options)
         if self.database.always_eager:
             return await self.database.aapply(self, job)
-        job = await aannounce(job)
-        await self.database.arun(operations.enqueue(job), self.database.bound(connection))
-        await apublished(job)
-        return AsyncResult(job.id, self.database)
+        return await aenqueue(self.database, job, connection)
 
 
 class AsyncTask(Task[P, R]):

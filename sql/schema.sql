@@ -341,6 +341,79 @@ begin
     return new_id;
 end $$;
 
+CREATE FUNCTION pgqueue.enqueue_unique(task text, unique_key text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT 'default'::text, priority integer DEFAULT 0, countdown interval DEFAULT NULL::interval, eta timestamp with time zone DEFAULT NULL::timestamp with time zone, expires timestamp with time zone DEFAULT NULL::timestamp with time zone, id uuid DEFAULT NULL::uuid, headers jsonb DEFAULT NULL::jsonb, max_retries integer DEFAULT NULL::integer, notify boolean DEFAULT true, unique_until text DEFAULT NULL::text, unique_for interval DEFAULT NULL::interval, on_duplicate text DEFAULT 'keep'::text) RETURNS TABLE(job_id uuid, existing boolean)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_variable
+declare
+    new_id  uuid := coalesce(id, pgqueue.uuid7());
+    ends    text := coalesce(unique_until, case when on_duplicate = 'replace' then 'start' else 'end' end);
+    holder  uuid;
+begin
+    if coalesce(octet_length(unique_key), 0) not between 1 and 200 then
+        raise exception 'pgqueue.enqueue_unique: unique_key must be a text of 1 to 200 bytes'
+            using errcode = '22023', hint = 'of a longer one, take a hash: md5(…)';
+    end if;
+    if on_duplicate is null or on_duplicate not in ('keep', 'replace', 'raise') then
+        raise exception 'pgqueue.enqueue_unique: on_duplicate is %, but must be keep, replace or raise',
+            coalesce(to_json(on_duplicate)::text, 'null') using errcode = '22023';
+    end if;
+    if ends not in ('start', 'end') then
+        raise exception 'pgqueue.enqueue_unique: unique_until is %, but must be start or end', to_json(ends)
+            using errcode = '22023';
+    end if;
+    if on_duplicate = 'replace' and (ends = 'end' or unique_for is not null) then
+        raise exception 'pgqueue.enqueue_unique: only a queued job can be replaced'
+            using errcode = '22023',
+            hint = 'with on_duplicate => ''replace'', a key is held until the start: leave out unique_until and unique_for';
+    end if;
+
+    if id is not null
+       and (pgqueue.is_finished(id) or exists (select from pgqueue.jobs_live l where l.id = new_id)) then
+        return query select id, true;
+        return;
+    end if;
+    holder := pgqueue.hold(unique_key, new_id, ends = 'start', extract(epoch from unique_for)::float8);
+    if holder <> new_id and on_duplicate = 'raise' then
+        raise exception 'pgqueue.enqueue_unique: job % holds the unique key %', holder, to_json(unique_key)
+            using errcode = 'unique_violation', detail = holder;
+    end if;
+    if holder = new_id or on_duplicate = 'replace' then
+        perform pgqueue.enqueue(
+            task, payload, queue, priority, countdown, eta, expires, new_id,
+            coalesce(headers, '{}') || jsonb_build_object(
+                'pgqueue', coalesce(headers -> 'pgqueue', '{}') || jsonb_build_object('unique', unique_key)),
+            max_retries, notify);
+    end if;
+    if holder <> new_id and on_duplicate = 'replace' then
+        perform pgqueue.fold(unique_key, new_id, holder);
+    end if;
+    return query select holder, holder <> new_id;
+end $$;
+
+CREATE FUNCTION pgqueue.fold(key text, call_id uuid, holder uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+    update pgqueue.unique_keys k set call_id = fold.call_id where k.key = fold.key and k.job_id = holder;
+    if not found then
+        raise exception 'pgqueue.fold: job % does not hold the key %', holder, to_json(fold.key);
+    end if;
+    with made as (
+        delete from pgqueue.jobs_live m where m.id = fold.call_id returning m.*
+    )
+    update pgqueue.jobs_live j
+    set queue = m.queue, task = m.task, priority = m.priority, max_attempts = m.max_attempts,
+        attempt = 0, crashes = 0, run_at = m.run_at, expires_at = m.expires_at,
+        args = m.args, kwargs = m.kwargs, headers = m.headers
+    from made m
+    where j.id = holder and j.state = 'queued';
+    return found;
+end $$;
+
 CREATE FUNCTION pgqueue.follow(ended uuid[], since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -611,6 +684,65 @@ CREATE FUNCTION pgqueue.gate(place text) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended(('pgqueue.gate:'::text || place), (0)::bigint);
 
+CREATE FUNCTION pgqueue.hold(key text, job_id uuid, until_start boolean DEFAULT false, seconds double precision DEFAULT NULL::double precision) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    moment  timestamptz := pgqueue.now();
+    ends    timestamptz := moment + make_interval(secs => seconds);
+    held    record;
+    locked  boolean := false;
+begin
+    loop
+        insert into pgqueue.unique_keys (key, job_id, call_id, taken_at, expires_at)
+        values (hold.key, hold.job_id, hold.job_id, moment, ends)
+        on conflict (key) do nothing;
+        if found then
+            return hold.job_id;
+        end if;
+        if locked then
+            select k.* into held from pgqueue.unique_keys k where k.key = hold.key for update;
+        else
+            select k.* into held from pgqueue.unique_keys k where k.key = hold.key;
+        end if;
+        continue when not found;
+        exit when case when hold.job_id = held.job_id then locked
+                       else hold.job_id = held.call_id or pgqueue.holds(
+                           held.job_id, until_start, held.taken_at, held.expires_at) end;
+        if locked then
+            update pgqueue.unique_keys k
+            set job_id = hold.job_id, call_id = hold.job_id, taken_at = moment, expires_at = ends
+            where k.key = hold.key;
+            return hold.job_id;
+        end if;
+        locked := true;
+    end loop;
+    return held.job_id;
+end $$;
+
+CREATE FUNCTION pgqueue.holds(job_id uuid, until_start boolean, taken_at timestamp with time zone, expires_at timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if not until_start then
+        if exists (select from pgqueue.jobs_live j where j.id = job_id) then
+            return true;
+        end if;
+    else
+        perform from pgqueue.jobs_live j where j.id = job_id and j.state = 'queued' for key share;
+        if found then
+            return true;
+        end if;
+    end if;
+    return expires_at > pgqueue.now() and not exists (
+        select
+        from pgqueue.jobs h
+        where h.id = job_id and h.state in ('failed', 'cancelled') and h.finished_at >= taken_at);
+end $$;
+
 CREATE FUNCTION pgqueue.incarnation() RETURNS text
     LANGUAGE sql STABLE
     RETURN ((EXTRACT(epoch FROM pg_postmaster_start_time()) || ' '::text) || COALESCE(EXTRACT(epoch FROM pg_stat_get_bgwriter_stat_reset_time()), (0)::numeric));
@@ -699,6 +831,37 @@ begin
     return found;
 end $$;
 
+CREATE FUNCTION pgqueue.prune_keys(after text, "limit" integer, OUT keys integer, OUT last text, OUT pruned integer) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+    moment  timestamptz := pgqueue.now();
+    stale   text[];
+begin
+    with slice as materialized (
+        select k.key, k.job_id, k.expires_at
+        from pgqueue.unique_keys k
+        where k.key > after
+        order by k.key
+        limit prune_keys."limit"
+    )
+    select
+        count(*), max(s.key),
+        array_agg(s.key) filter (
+            where (s.expires_at is null or s.expires_at <= moment)
+              and not exists (select from pgqueue.jobs_live j where j.id = s.job_id))
+    into keys, last, stale
+    from slice s;
+    stale := array(
+        select k.key from pgqueue.unique_keys k where k.key = any (stale) for update skip locked);
+    delete from pgqueue.unique_keys k
+    where k.key = any (stale)
+      and (k.expires_at is null or k.expires_at <= moment)
+      and not exists (select from pgqueue.jobs_live j where j.id = k.job_id);
+    get diagnostics pruned = row_count;
+end $$;
+
 CREATE FUNCTION pgqueue.remove_schedule(name text) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -733,13 +896,30 @@ CREATE FUNCTION pgqueue.retry(ids uuid[]) RETURNS SETOF uuid
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
+declare
+    twins  uuid[];
 begin
+    select array_agg(k.id) into twins
+    from (
+        select u.id
+        from (
+            select
+                j.id, j.headers -> 'pgqueue' ->> 'unique' as key,
+                row_number() over (partition by j.headers -> 'pgqueue' ->> 'unique' order by j.id desc) as rank
+            from pgqueue.jobs j
+            where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
+              and j.headers -> 'pgqueue' ? 'unique'
+            order by key
+        ) u
+        where case when u.rank = 1 then pgqueue.hold(u.key, u.id) <> u.id else true end
+    ) k;
     return query
     with found as materialized (
         select j.id
         from pgqueue.jobs j
         where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
           and coalesce(j.open_parents, 0) = 0
+          and (twins is null or j.id <> all (twins))
         order by j.id
         for update
     ), gone as (
@@ -1204,6 +1384,16 @@ CREATE TABLE pgqueue.task_settings (
     CONSTRAINT task_settings_time_limit_check CHECK ((time_limit > (0)::double precision))
 );
 
+CREATE TABLE pgqueue.unique_keys (
+    key text NOT NULL,
+    job_id uuid NOT NULL,
+    call_id uuid NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT unique_keys_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 200)))
+)
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+
 CREATE TABLE pgqueue.workers (
     id bigint NOT NULL,
     name text NOT NULL,
@@ -1276,6 +1466,9 @@ ALTER TABLE ONLY pgqueue.schema_files
 
 ALTER TABLE ONLY pgqueue.task_settings
     ADD CONSTRAINT task_settings_pkey PRIMARY KEY (task);
+
+ALTER TABLE ONLY pgqueue.unique_keys
+    ADD CONSTRAINT unique_keys_pkey PRIMARY KEY (key);
 
 ALTER TABLE ONLY pgqueue.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (id);

@@ -26,13 +26,14 @@ HOUSE = """
     loading pgqueue
     shared app
     client
-    schedules bulk eager attempt hooks making task running canvas declaring
+    schedules bulk eager attempt hooks making task enqueueing running canvas declaring
     eager_result result lineage control broadcasts inspection settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
     publishing log states joining
     apps proxy models discovery
-    retry limits turns ticks cron codec signals config arrays backoff describe identifiers request rows
+    unique retry limits turns ticks cron codec signals config arrays backoff
+    describe identifiers request rows
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]

@@ -30,11 +30,13 @@ from pgqueue.canvas.nodes import (
     vanishes,
 )
 from pgqueue.canvas.records import become, headers_with, noted, template
+from pgqueue.declaring import Plan
 from pgqueue.describe import shortened
 from pgqueue.errors import InvalidCall, InvalidOption, PgQueueError
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.options import new_job
 from pgqueue.rows import Edge, NewJob
+from pgqueue.unique import is_asked
 
 #: The task of a job that never runs: it becomes the list of its parents' results.
 JOIN = "pgqueue.join"
@@ -49,6 +51,11 @@ Path = tuple[tuple[str, object], ...]
 
 class Maker(Protocol):
     """What makes the job of a call: a task."""
+
+    @property
+    def plan(self) -> Plan:
+        """What its jobs are like."""
+        ...
 
     def job(
         self,
@@ -381,6 +388,8 @@ class Layout:
             before = None
         given = (draft.node, draft.args, draft.kwargs, draft.options)
         job = self._made(*given, draft.path, before, draft.id)
+        if job.unique is not None and self.edges:
+            raise _not_unique(draft.node["task"])
         return job._replace(
             headers=headers_with(notes, job.headers) if notes else job.headers,
             id=draft.id,
@@ -413,6 +422,8 @@ class Layout:
     ) -> NewJob:
         task = self.find(node)
         try:
+            if path and is_asked(options, task is not None and task.plan.unique):
+                raise _not_unique(node["task"])
             if task is None:
                 return new_job(node["task"], args, kwargs, options)
             self.tasks[node["task"]] = task
@@ -444,6 +455,13 @@ def laid_out(
     feed = Feed(args=tuple(args), kwargs=kwargs or {})
     layout.feed, layout.shape = layout.piece(node, _At(feed, options or {}))
     return layout
+
+
+def _not_unique(task: str) -> InvalidOption:
+    return InvalidOption(
+        f"{task}: a task of a canvas cannot be unique: what follows waits for a job of its own; "
+        "set unique=False for it, or send it by itself"
+    )
 
 
 @contextmanager

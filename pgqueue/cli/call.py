@@ -11,14 +11,16 @@ import click
 
 from pgqueue import operations
 from pgqueue.app import PgQueue
-from pgqueue.cli.database import Target
+from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import database_options, examples
 from pgqueue.cli.result import tell, wait_for
 from pgqueue.codec import decode
 from pgqueue.describe import one_line
+from pgqueue.enqueueing import duplicate
 from pgqueue.errors import InvalidPayload, UnknownTask
 from pgqueue.options import new_job
 from pgqueue.rows import NewJob
+from pgqueue.unique import RAISE, REPLACE
 
 #: How much of a faulty text is shown around the fault, to both sides.
 AROUND = 30
@@ -92,11 +94,28 @@ def call(
     options = {name: value for name, value in given.items() if value is not None}
     with target.session() as session:
         job = _job(session.app, task, args, kwargs, options, wait=wait)
-        session.run(operations.enqueue(job))
-        click.echo(str(job.id))
+        id_ = _enqueued(session, job)
+        click.echo(id_)
         if wait:
-            found = wait_for(session, str(job.id), timeout)
-            click.get_current_context().exit(tell(str(job.id), found, traceback=False))
+            found = wait_for(session, id_, timeout)
+            click.get_current_context().exit(tell(id_, found, traceback=False))
+
+
+def _enqueued(session: Session, job: NewJob) -> str:
+    """Enqueue a job; return its id, or that of the one that holds its unique key."""
+    if job.unique is None:
+        session.run(operations.enqueue(job))
+        return str(job.id)
+    (placed,) = session.run(operations.enqueue_unique([job]))
+    if placed.existing:
+        if job.unique.on_duplicate == RAISE:
+            raise duplicate(job, placed.job)
+        replaced = job.unique.on_duplicate == REPLACE
+        kept = "does what this call says" if replaced else "stands for this call"
+        click.echo(
+            f"the job with the unique key {one_line(job.unique.key)} {kept}: nothing new", err=True
+        )
+    return placed.job
 
 
 def _job(

@@ -14,6 +14,7 @@ from pgqueue.rows import (
     Command,
     Lane,
     Lost,
+    PrunedKeys,
     Unfollowed,
     Watch,
 )
@@ -137,6 +138,12 @@ def unfollowed(parent_id: UUID, child_id: UUID, limit: int) -> Query[Unfollowed]
     """Look at up to `limit` edges after this one for jobs that ended and were not followed."""
     params = {"parent_id": parent_id, "child_id": child_id, "limit": limit}
     return Query("unfollowed", params, lambda rows: Unfollowed(*rows[0]))
+
+
+def prune_keys(after: str, limit: int) -> Query[PrunedKeys]:
+    """Look at up to `limit` unique keys after this one, and take away those that nobody holds."""
+    params = {"after": after, "limit": limit}
+    return Query("prune_keys", params, lambda rows: PrunedKeys(*rows[0]))
 
 
 def prune_groups() -> Query[int]:

@@ -18,6 +18,7 @@ from pgqueue.rows import (
     Lane,
     Lost,
     NewJob,
+    Placed,
     Released,
     Retried,
 )
@@ -42,6 +43,23 @@ def enqueue_many(jobs: Iterable[NewJob], *, wake: bool) -> Query[set[str]]:
     jobs = sorted(jobs, key=lambda job: job.id)
     params = {**_columns(jobs), "wake": wake}
     query = Query("enqueue_many", params, set_of_ids)
+    return dataclasses.replace(
+        query, again=lambda: dataclasses.replace(query, params={**params, **_all_chosen(jobs)})
+    )
+
+
+def enqueue_unique(jobs: Iterable[NewJob]) -> Query[list[Placed]]:
+    """Insert jobs with unique keys, no two with the same; returns which job stands for each."""
+    jobs = sorted(jobs, key=lambda job: job.id)
+    unique = [job.unique for job in jobs if job.unique]
+    params = {
+        **_columns(jobs),
+        "unique_keys": text_array(each.key for each in unique),
+        "until_start": plain_array(each.until_start for each in unique),
+        "seconds": plain_array(each.seconds for each in unique),
+        "replaces": plain_array(each.on_duplicate == "replace" for each in unique),
+    }
+    query = Query("enqueue_unique", params, lambda rows: [Placed(*row) for row in rows])
     return dataclasses.replace(
         query, again=lambda: dataclasses.replace(query, params={**params, **_all_chosen(jobs)})
     )
@@ -255,6 +273,6 @@ def _all_chosen(jobs: Sequence[NewJob]) -> dict[str, Any]:
 
 def _alone(job: NewJob) -> dict[str, Any]:
     params = job._asdict()
-    for name in ("chosen", "open_parents", "linked"):  # the first chooses the statement
+    for name in ("chosen", "open_parents", "linked", "unique"):  # the first chooses the statement
         del params[name]
     return params

@@ -1,6 +1,7 @@
 -- Runs finished jobs again, under their ids and from their first attempt on; returns the ids.
 -- Jobs that are not finished, and ids that nobody has, are left out; so are those that waited for a
--- job that failed, and never got what they were to run with.
+-- job that failed, and never got what they were to run with. A job whose unique key another one holds
+-- by now is left out, too: that one is there in its place. Of several with one key, the newest runs.
 --
 --     select pgqueue.retry(array(select id from pgqueue.jobs where state = 'failed' and task = 'mail.send'));
 --     select pgqueue.retry('0198…'::uuid);
@@ -12,13 +13,30 @@ create or replace function pgqueue.retry(ids uuid[]) returns setof uuid
     language plpgsql volatile
 as $$
 #variable_conflict use_column
+declare
+    twins  uuid[];
 begin
+    select array_agg(k.id) into twins
+    from (
+        select u.id
+        from (
+            select
+                j.id, j.headers -> 'pgqueue' ->> 'unique' as key,
+                row_number() over (partition by j.headers -> 'pgqueue' ->> 'unique' order by j.id desc) as rank
+            from pgqueue.jobs j
+            where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
+              and j.headers -> 'pgqueue' ? 'unique'
+            order by key
+        ) u
+        where case when u.rank = 1 then pgqueue.hold(u.key, u.id) <> u.id else true end
+    ) k;
     return query
     with found as materialized (
         select j.id
         from pgqueue.jobs j
         where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
           and coalesce(j.open_parents, 0) = 0
+          and (twins is null or j.id <> all (twins))
         order by j.id
         for update
     ), gone as (

@@ -38,6 +38,11 @@ OPTIONS = {
     "pydantic_strict": True,
     "pydantic_context": {"a": 1},
     "pydantic_dump_kwargs": {"by_alias": True},
+    "unique": ["amount"],
+    "unique_key": "till",
+    "unique_until": "start",
+    "unique_for": 60,
+    "on_duplicate": "raise",
 }
 
 
@@ -63,6 +68,8 @@ def test_without_options_they_are_as_in_celery(app):
     assert (task.ignore_result, task.track_started, task.acks_late) == (False, False, None)
     assert (task.typing, task.throws, task.retry_kwargs) == (True, (), {})
     assert (task.serializer, task.bind, task.pydantic) == ("json", False, False)
+    assert (task.unique, task.unique_key, task.unique_until) == (None, None, None)
+    assert (task.unique_for, task.on_duplicate) == (None, None)
 
 
 def test_what_the_settings_say_are_the_attributes_where_the_task_says_nothing(app):

@@ -62,6 +62,20 @@ def test_a_rollback_to_a_savepoint_takes_only_what_came_after_it(held, add, queu
 
 
 @EVERY_KIND
+def test_a_unique_key_is_held_with_the_callers_commit(held, add, queued):
+    held.begin()
+    kept = held.enqueue(add, 1, unique_key="k")
+    held.savepoint()
+    held.enqueue(add, 2, unique_key="undone")
+    held.undo()
+    again = held.enqueue(add, 3, unique_key="k")
+    new = held.enqueue(add, 4, unique_key="undone", unique_for=60)
+    held.commit()
+    assert (kept, again.existing, new.existing) == (again, True, False)
+    assert queued() == [kept.id, new.id]
+
+
+@EVERY_KIND
 def test_a_job_and_a_business_row_become_visible_at_once(held, add, connection):
     connection.execute("create table orders (id integer)")
     both = "select (select count(*) from orders), (select count(*) from pgqueue.jobs)"

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from pgqueue.errors import InvalidOption, InvalidPayload
 from pgqueue.options import WITHOUT_MEANING, Options, checked_name, new_job
 from pgqueue.request import Request, current
-from pgqueue.rows import FOREVER, NewJob
+from pgqueue.rows import FOREVER, NewJob, Unique
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -64,6 +64,17 @@ MEANINGS = [
     ({"parent_id": str(ID)}, {"parent_id": ID}),
     ({"root_id": ID}, {"root_id": ID}),
     *(({name: None}, {}) for name in sorted(WITHOUT_MEANING)),
+    ({"unique": False}, {}),
+    *(
+        (options, {"unique": unique, "headers": '{"pgqueue":{"unique":"k"}}'})
+        for options, unique in (
+            ({"unique_key": "k"}, Unique("k")),
+            ({"unique_key": "k", "unique_until": "start"}, Unique("k", True)),
+            ({"unique_key": "k", "unique_for": 60}, Unique("k", False, 60.0)),
+            ({"unique_key": "k", "on_duplicate": "raise"}, Unique("k", on_duplicate="raise")),
+            ({"unique_key": "k", "on_duplicate": "replace"}, Unique("k", True, None, "replace")),
+        )
+    ),
 ]
 #: Those that say where a job comes from, and those that make a canvas of it: see below.
 OF_THE_RUN = {"add_to_parent", "link", "link_error"}
