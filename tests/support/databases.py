@@ -9,6 +9,7 @@ from typing import Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from pytest_postgresql.janitor import DatabaseJanitor
 
 from pgqueue.migrate import migrate
 from support.servers import Server
@@ -26,10 +27,13 @@ class Databases:
         self._server = server
         self._numbers = count(1)
         self._copied = SINCE_15 if server.major >= 15 else ""
+        self._template = DatabaseJanitor(
+            user=server.user, host=server.host, port=server.port, dbname=TEMPLATE, as_template=True
+        )
 
     def __enter__(self) -> Self:
         self._admin = psycopg.connect(self._server.direct_dsn(), autocommit=True)
-        self._admin.execute(f"create database {TEMPLATE}")
+        self._template.init()
         with psycopg.connect(self._server.direct_dsn(TEMPLATE), autocommit=True) as connection:
             migrate(connection)
         self._left(TEMPLATE)
@@ -37,6 +41,7 @@ class Databases:
 
     def __exit__(self, *_: object) -> None:
         self._admin.close()
+        self._template.drop()
 
     @contextmanager
     def empty(self) -> Iterator[str]:
