@@ -116,7 +116,7 @@ def test_what_a_killed_task_has_started_is_gone_soon(worker, send, until):
 
 def test_a_job_that_ends_at_its_limit_ends_one_way(worker, send):
     """Whoever is first, the task or its killer: no outcome is written twice, and none is lost."""
-    jobs = [send("about", 0.05 + n * 0.0005) for n in range(-20, 20)]
+    jobs = [send("about", 0.05 + n * 0.001) for n in range(-10, 10)]
     for job in jobs:
         with contextlib.suppress(TimeLimitExceeded):
             assert job.get(WAIT) == "in time"
