@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
-
 import pytest
 
 from support import canvas
@@ -21,47 +19,32 @@ def at_home(database):
     app._given_dsn = None
 
 
-@pytest.fixture
-def start_worker(database, tmp_path):
-    """Starts `pgq worker`; whatever runs at the end is killed."""
-    started = []
-    numbers = count(1)
-
-    def start(*options, **about):
-        log = tmp_path / f"worker-{next(numbers)}.log"
-        started.append(Worker(database, log, *options, app="support.canvas", **about))
-        return started[-1]
-
-    yield start
-    for worker in started:
-        worker.destroy()
-
-
-@pytest.fixture
-def worker(at_home, start_worker):
-    """A worker with one process of four slots, ready."""
-    return start_worker("--processes", "1", "-c", "4").ready()
+@pytest.fixture(scope="module")
+def steady_database(databases):
+    """A database for all tests of a module, which look at nothing but their own."""
+    with databases.migrated() as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="module")
-def steady_worker(databases, tmp_path_factory):
-    """A worker and a database for all tests of a module, which look at nothing but their own."""
+def steady_worker(steady_database, tmp_path_factory):
+    """A worker on it, with one process of four slots, ready."""
     app = canvas.app
-    with databases.migrated() as dsn:
-        app._given_dsn = dsn
-        log = tmp_path_factory.mktemp("canvas") / "worker.log"
-        worker = Worker(dsn, log, "--processes", "1", "-c", "4", app="support.canvas")
-        try:
-            yield worker.ready()
-        finally:
-            worker.destroy()
-            app.close()
-            app._given_dsn = None
+    app._given_dsn = steady_database
+    log = tmp_path_factory.mktemp("canvas") / "worker.log"
+    worker = Worker(steady_database, log, "--processes", "1", "-c", "4", app="support.canvas")
+    try:
+        yield worker.ready()
+    finally:
+        worker.destroy()
+        app.close()
+        app._given_dsn = None
 
 
 @pytest.fixture
 def log_table(connection):
     """The table `log`; called, it returns the texts in the order in which they were written."""
+    connection.execute("drop table if exists log")
     connection.execute("create table log (number bigserial primary key, text text not null)")
     rows = "select text from log order by number"
     return lambda: [text for (text,) in connection.execute(rows).fetchall()]

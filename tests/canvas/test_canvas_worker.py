@@ -22,6 +22,20 @@ from support.canvas import (
 PATIENCE = 30
 
 
+@pytest.fixture
+def database(steady_database):
+    return steady_database
+
+
+@pytest.fixture
+def worker(steady_worker, until):
+    """The module's worker; what a test leaves waiting is cancelled."""
+    yield steady_worker
+    with app.transaction() as connection:
+        connection.execute("select pgqueue.cancel(id) from pgqueue.jobs_live")
+    until(lambda: _is_idle(app))
+
+
 def test_results_of_parents_outlive_their_rows(worker, connection, lock):
     held = lock(1)
     found = chord([say.s(1), hold.s(1, 2)], say.s()).delay()

@@ -11,6 +11,9 @@ from pgqueue import TaskRevokedError
 from support.controlled import GOING_ON
 from support.workers import is_running
 
+#: A second, on a machine that does nothing else.
+SOON = 1.0 * 3
+
 
 def test_a_job_that_waits_is_revoked_at_once_and_never_runs(control, send, app, start_worker):
     first, second = send("add", 1, 2), send("add", 3, 4)
@@ -18,7 +21,7 @@ def test_a_job_that_waits_is_revoked_at_once_and_never_runs(control, send, app, 
     start_worker().ready()
     assert send("add", 5, 6).get(timeout=10) == 11
     with pytest.raises(TaskRevokedError):
-        first.get(timeout=1)
+        first.get(timeout=SOON)
     assert second.state == "REVOKED"
 
 
@@ -33,7 +36,7 @@ def test_a_def_is_terminated_whatever_it_does(worker, control, send, begun, how,
     (pid,) = begun(how)
     assert control.terminate(job.id) == {job.id: "running"}
     with pytest.raises(TaskRevokedError, match=r"terminated \(SIGTERM\)"):
-        job.get(timeout=1)
+        job.get(timeout=SOON)
     until(lambda: not is_running(pid))
     assert send("add", 1, 2).get(timeout=10) == 3
 
@@ -46,7 +49,7 @@ def test_what_ran_beside_a_terminated_job_runs_again_uncharged(worker, control, 
     begun("sleep")
     control.revoke(job.id, terminate=True)
     with pytest.raises(TaskRevokedError):
-        job.get(timeout=1)
+        job.get(timeout=SOON)
     begun("beside", times=2)
     held.free()
     beside.get(timeout=10)
@@ -61,7 +64,7 @@ def test_two_at_once_are_both_terminated(worker, control, send, begun):
     control.revoke([job.id for job in both], terminate=True)
     for job in both:
         with pytest.raises(TaskRevokedError):
-            job.get(timeout=2)
+            job.get(timeout=SOON)
 
 
 def test_a_frozen_child_is_terminated(worker, control, send, begun):
@@ -71,7 +74,7 @@ def test_a_frozen_child_is_terminated(worker, control, send, begun):
     os.kill(pid, signal.SIGSTOP)
     control.terminate(job.id, signal="SIGKILL")
     with pytest.raises(TaskRevokedError, match="SIGKILL"):
-        job.get(timeout=1)
+        job.get(timeout=SOON)
 
 
 def test_a_job_whose_slots_are_taken_is_ended_and_nothing_is_killed(
@@ -104,7 +107,7 @@ def test_a_coroutine_is_cancelled_and_not_tried_again(worker, control, send, beg
     control.revoke(job.id)
     begun("wait was cancelled")
     with pytest.raises(TaskRevokedError, match="cancelled"):
-        job.get(timeout=1)
+        job.get(timeout=SOON)
 
 
 def test_a_coroutine_is_cancelled_from_sql_and_by_its_handle(worker, send, begun, jobs):
@@ -115,7 +118,7 @@ def test_a_coroutine_is_cancelled_from_sql_and_by_its_handle(worker, send, begun
     assert second.revoke()
     for job in (first, second):
         with pytest.raises(TaskRevokedError):
-            job.get(timeout=2)
+            job.get(timeout=SOON)
 
 
 def test_coroutines_beside_a_cancelled_one_go_on(worker, control, send, begun):
@@ -125,7 +128,7 @@ def test_coroutines_beside_a_cancelled_one_go_on(worker, control, send, begun):
     begun("second")
     control.revoke(first.id, terminate=True)
     with pytest.raises(TaskRevokedError):
-        first.get(timeout=1)
+        first.get(timeout=SOON)
     assert second.state == "STARTED"
     assert is_running(pid)
 
@@ -135,7 +138,7 @@ def test_a_coroutine_that_returns_when_it_is_cancelled_has_succeeded(worker, con
     job = send("wait_and_return")
     begun("wait_and_return")
     control.revoke(job.id)
-    assert job.get(timeout=2) == "saved"
+    assert job.get(timeout=SOON) == "saved"
 
 
 def test_a_coroutine_that_will_not_end_is_killed_with_its_process(worker, control, send, begun):
@@ -144,7 +147,7 @@ def test_a_coroutine_that_will_not_end_is_killed_with_its_process(worker, contro
     (pid,) = begun("wait_stubbornly")
     control.terminate(job.id)
     with pytest.raises(TaskRevokedError, match="terminated"):
-        job.get(timeout=4)
+        job.get(timeout=1 + SOON)
     assert not is_running(pid)
 
 
@@ -156,7 +159,7 @@ def test_a_job_that_runs_alone_is_terminated_alone(worker, control, send, begun,
     begun("sleep")
     control.terminate(job.id)
     with pytest.raises(TaskRevokedError):
-        job.get(timeout=1)
+        job.get(timeout=SOON)
     held.free()
     beside.get(timeout=10)
     assert beside.job().claim == 1
@@ -175,6 +178,6 @@ def test_a_terminated_job_can_be_retried(worker, control, send, begun, jobs):
     begun("sleep")
     control.terminate(job.id)
     with pytest.raises(TaskRevokedError):
-        job.get(timeout=1)
+        job.get(timeout=SOON)
     jobs.value("select count(*) from pgqueue.retry(array[%s]::uuid[])", job.id)
     begun("sleep", times=2)

@@ -170,7 +170,7 @@ def test_workers_say_what_they_run(pgq, tasks, lock, until):
     held = lock(9002)
     result = tasks.hold.delay("apples", held.key)
     until(lambda: result.state == "STARTED")
-    assert result.id in pgq("inspect", "active", "--json").out
+    assert result.id in pgq("inspect", "active", "--json", "-t", str(WAIT)).out
     held.free()
     result.get(timeout=WAIT)
 

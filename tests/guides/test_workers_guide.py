@@ -13,6 +13,8 @@ PROJECT = "orchard"
 APP = "orchard.celery"
 WORKER = ("--processes", "1", "-c", "4", "-n", "main@%h", "-Q", "default")
 WAIT = 30
+#: Who is busy may need longer than the second that one waits for answers unasked.
+PATIENT = ("-t", str(WAIT))
 
 
 @pytest.fixture
@@ -47,7 +49,9 @@ def another(start_worker, connection):
 
     yield another
     for worker in started:
-        worker.destroy()
+        if worker.process.poll() is None:
+            worker.signal(signal.SIGQUIT)  # one that is killed would still be asked
+            assert worker.ended() == 0
 
 
 @pytest.fixture
@@ -117,7 +121,7 @@ def test_time_limits_are_changed(app, name):
 def test_rate_limits_are_changed(app, name, pgq):
     said = app.control.rate_limit("orchard.tasks.slow", "200/m", reply=True)
     assert {name: {"ok": "new rate limit set successfully"}} in said
-    assert pgq("control", "rate_limit", "orchard.tasks.slow", "10/m").code == 0
+    assert pgq("control", "rate_limit", "orchard.tasks.slow", "10/m", *PATIENT).code == 0
 
 
 # ── queues ───────────────────────────────────────────────────────────────────────────────────────
@@ -129,26 +133,28 @@ def test_a_worker_takes_a_queue_on_and_leaves_it(tasks, app, another):
     (said,) = app.control.add_consumer("more", reply=True, destination=[worker.name])
     assert "more" in said[worker.name]["ok"]
     assert result.get(timeout=WAIT) == 4
-    queues = app.control.inspect([worker.name]).active_queues()
+    queues = app.control.inspect([worker.name], timeout=WAIT).active_queues()
     assert {queue["name"] for queue in queues[worker.name]} == {"wide", "more"}
     (said,) = app.control.cancel_consumer("more", reply=True, destination=[worker.name])
     assert "no longer consuming" in said[worker.name]["ok"]
-    queues = app.control.inspect([worker.name]).active_queues()
+    queues = app.control.inspect([worker.name], timeout=WAIT).active_queues()
     assert {queue["name"] for queue in queues[worker.name]} == {"wide"}
 
 
 def test_queues_are_told_of_at_the_shell(another, pgq):
     worker = another("shelled")
-    assert pgq("control", "add_consumer", "shells", "-d", worker.name).code == 0
+    assert pgq("control", "add_consumer", "shells", "-d", worker.name, *PATIENT).code == 0
     assert "shells" in pgq("inspect", "active_queues", "-d", worker.name).out
-    assert pgq("control", "cancel_consumer", "shells", "-d", worker.name).code == 0
+    assert pgq("control", "cancel_consumer", "shells", "-d", worker.name, *PATIENT).code == 0
 
 
 # ── inspect ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_inspect_shows_what_runs(app, name, running):
-    (job,) = [job for job in app.control.inspect().active()[name] if job["id"] == running.id]
+    (job,) = [
+        job for job in app.control.inspect(timeout=WAIT).active()[name] if job["id"] == running.id
+    ]
     assert job["name"] == "orchard.tasks.hold"
     assert job["args"] == ["apples", 9400]
     assert {"kwargs", "hostname", "time_start", "delivery_info", "worker_pid"} <= job.keys()
@@ -157,7 +163,9 @@ def test_inspect_shows_what_runs(app, name, running):
 def test_inspect_shows_what_is_scheduled(tasks, app, name):
     result = tasks.pour.apply_async((1, 1), countdown=600)
     (job,) = [
-        job for job in app.control.inspect().scheduled()[name] if job["request"]["id"] == result.id
+        job
+        for job in app.control.inspect(timeout=WAIT).scheduled()[name]
+        if job["request"]["id"] == result.id
     ]
     assert job["eta"]
     assert job["priority"] == 0
@@ -165,7 +173,7 @@ def test_inspect_shows_what_is_scheduled(tasks, app, name):
 
 
 def test_inspect_shows_what_is_known_and_done(tasks, app, name):
-    inspect = app.control.inspect([name], timeout=5)
+    inspect = app.control.inspect([name], timeout=WAIT)
     assert "orchard.tasks.pour" in inspect.registered()[name]
     assert inspect.stats()[name]["pid"]
     assert inspect.reserved()[name] == []
@@ -173,17 +181,17 @@ def test_inspect_shows_what_is_known_and_done(tasks, app, name):
 
 
 def test_inspect_takes_a_name_as_well(app, name):
-    assert app.control.inspect(name).ping() == {name: {"ok": "pong"}}
+    assert app.control.inspect(name, timeout=WAIT).ping() == {name: {"ok": "pong"}}
 
 
 def test_a_job_is_asked_for_by_its_id(app, name, running):
-    state, job = app.control.inspect().query_task(running.id)[name][running.id]
+    state, job = app.control.inspect(timeout=WAIT).query_task(running.id)[name][running.id]
     assert (state, job["id"]) == ("active", running.id)
 
 
 def test_what_is_revoked_while_it_runs_is_shown(app, name, running, until):
     running.revoke()
-    until(lambda: running.id in app.control.inspect().revoked()[name])
+    until(lambda: running.id in app.control.inspect(timeout=WAIT).revoked()[name])
 
 
 def test_nobody_answers_where_nobody_is(app, worker):
@@ -191,13 +199,13 @@ def test_nobody_answers_where_nobody_is(app, worker):
 
 
 def test_ping_asks_all_or_some(app, name):
-    assert {name: {"ok": "pong"}} in app.control.ping(timeout=2)
-    assert app.control.ping([name], timeout=2) == [{name: {"ok": "pong"}}]
+    assert {name: {"ok": "pong"}} in app.control.ping(timeout=WAIT)
+    assert app.control.ping([name], timeout=WAIT) == [{name: {"ok": "pong"}}]
 
 
 def test_inspect_at_the_shell(pgq, name, running):
-    assert running.id in json.dumps(json.loads(pgq("inspect", "active", "--json").out))
-    assert pgq("inspect", "ping", "-d", name).code == 0
+    assert running.id in json.dumps(json.loads(pgq("inspect", "active", "--json", *PATIENT).out))
+    assert pgq("inspect", "ping", "-d", name, *PATIENT).code == 0
     assert pgq("inspect", "ping", "-d", "nobody@nowhere", "-t", "0.3").code == 69
 
 
@@ -224,7 +232,7 @@ def test_a_worker_is_shut_down_from_afar(app, another, pgq, way):
     elif way == "shutdown":
         app.control.shutdown(destination=[worker.name])
     else:
-        assert pgq("control", "shutdown", "-d", worker.name, "--yes").code == 0
+        assert pgq("control", "shutdown", "-d", worker.name, "--yes", *PATIENT).code == 0
     assert worker.ended() == 0
 
 

@@ -1,4 +1,4 @@
-"""One real worker runs the tasks of `support.speaking`."""
+"""One real worker, which is one for a whole module, runs the tasks of `support.speaking`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ from support.waiting import wait_for
 from support.workers import PATIENCE, Worker
 
 
-@pytest.fixture
-def worker(database, tmp_path):
+@pytest.fixture(scope="module")
+def database(databases):
+    """A database for all tests of a module, which look at nothing but their own jobs."""
+    with databases.migrated() as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def worker(database, tmp_path_factory):
     """A worker named "here", with one process of four slots, ready; for two queues."""
+    log = tmp_path_factory.mktemp("here") / "worker.log"
     options = ("--processes", "1", "-c", "4", "-n", "here", "-Q", "default,other")
-    worker = Worker(database, tmp_path / "worker.log", *options, app="support.speaking")
-    yield worker.ready()
-    worker.destroy()
+    worker = Worker(database, log, *options, app="support.speaking")
+    try:
+        yield worker.ready()
+    finally:
+        worker.destroy()
 
 
 @pytest.fixture
@@ -30,6 +40,7 @@ def send(app):
 @pytest.fixture
 def log_table(connection):
     """The table `log`; called, it returns the texts in the order in which they were written."""
+    connection.execute("drop table if exists log")
     connection.execute("create table log (number bigserial primary key, text text not null)")
     rows = "select text from log order by number"
     return lambda: [text for (text,) in connection.execute(rows).fetchall()]

@@ -38,11 +38,16 @@ def test_the_next_attempt_says_its_own(worker, send, until, lock):
     assert result.job().attempt == 2
 
 
+def superseded(connection, result):
+    """Do as if a job was rescued, and claimed anew."""
+    connection.execute("update pgqueue.jobs_live set claim = claim + 1 where id = %s", [result.id])
+
+
 def test_what_an_earlier_claim_said_is_not_shown(worker, send, until, lock, connection):
     free = lock(1)
     result = send("working", 1)
     until(lambda: result.state == "PROGRESS")
-    connection.execute("update pgqueue.jobs_live set claim = claim + 1")  # as if it was rescued
+    superseded(connection, result)
     assert (result.state, result.info) == ("STARTED", None)
     free()
 
@@ -51,7 +56,7 @@ def test_a_run_that_was_superseded_is_told_so(worker, send, until, lock, connect
     free = lock(1)
     result = send("in_vain", 1)
     until(lambda: result.state == "STARTED")
-    connection.execute("update pgqueue.jobs_live set claim = claim + 1")
+    superseded(connection, result)
     free()
-    worker.logged("claim 1 is stale")
+    worker.logged(f"{result.id}.*claim 1 is stale")
     assert result.job().result is None

@@ -38,7 +38,7 @@ def test_what_the_call_says_of_the_run_is_there(worker, send):
 def test_a_job_that_was_claimed_more_often_than_tried_is_redelivered(worker, send, connection):
     connection.execute("select pgqueue.pause('default')")
     result = send("request")
-    connection.execute("update pgqueue.jobs_live set claim = 4")
+    connection.execute("update pgqueue.jobs_live set claim = 4 where id = %s", [result.id])
     connection.execute("select pgqueue.resume('default')")
     about = result.get(WAIT)
     assert (about["claim"], about["attempt"]) == (5, 1)

@@ -35,6 +35,15 @@ def test_only_the_queues_asked_for_are_served(start_worker, send):
     assert elsewhere.job().state == "queued"
 
 
+def test_a_job_that_expired_while_it_waited_is_cancelled_and_not_run(
+    start_worker, send, log_table, until
+):
+    result = send("log", "late", expires=0)
+    start_worker().ready()
+    until(lambda: result.state == "REVOKED")
+    assert (result.job().error, log_table()) == ("expired", [])
+
+
 def test_a_paused_queue_waits_and_its_resumption_wakes_the_worker(worker, send, app):
     app.run(operations.pause("default"))
     result = send("add", 1, 2)

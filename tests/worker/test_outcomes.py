@@ -7,8 +7,27 @@ import datetime
 import pytest
 
 from pgqueue import MaxRetriesExceededError, TaskFailed, operations
+from support.workers import Worker
 
 WAIT = 30
+
+
+@pytest.fixture(scope="module")
+def database(databases):
+    """A database for all of these tests, which look at nothing but their own jobs."""
+    with databases.migrated() as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def worker(database, tmp_path_factory):
+    """The worker of all of these tests."""
+    log = tmp_path_factory.mktemp("outcomes") / "worker.log"
+    worker = Worker(database, log, "--processes", "1", "-c", "4")
+    try:
+        yield worker.ready()
+    finally:
+        worker.destroy()
 
 
 def test_a_sync_task_runs_and_its_result_comes_back(worker, send):
@@ -116,15 +135,6 @@ def test_a_payload_that_cannot_be_decoded_fails_its_own_job(worker, send, connec
 def test_arguments_that_do_not_fit_fail_their_job(worker, send):
     with pytest.raises(TaskFailed, match="TypeError"):
         send("add", 1).get(WAIT)
-
-
-def test_a_job_that_expired_while_it_waited_is_cancelled_and_not_run(
-    start_worker, send, log_table, until
-):
-    result = send("log", "late", expires=0)
-    start_worker().ready()
-    until(lambda: result.state == "REVOKED")
-    assert (result.job().error, log_table()) == ("expired", [])
 
 
 def test_a_forgotten_job_leaves_no_row(worker, send):

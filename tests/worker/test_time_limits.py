@@ -116,7 +116,7 @@ def test_what_a_killed_task_has_started_is_gone_soon(worker, send, until):
 
 def test_a_job_that_ends_at_its_limit_ends_one_way(worker, send):
     """Whoever is first, the task or its killer: no outcome is written twice, and none is lost."""
-    jobs = [send("about", 0.05 + n * 0.0005) for n in range(-20, 20)]
+    jobs = [send("about", 0.05 + n * 0.001) for n in range(-10, 10)]
     for job in jobs:
         with contextlib.suppress(TimeLimitExceeded):
             assert job.get(WAIT) == "in time"
@@ -124,48 +124,8 @@ def test_a_job_that_ends_at_its_limit_ends_one_way(worker, send):
     assert "refused" not in worker.log
 
 
-# ── soft ──
-
-#: What raises no exception until it is over.
-DEAF = {"hold the interpreter", "regular expression", "swallow"}
-
-
-@pytest.mark.parametrize("how", sorted(HANGING.keys() - DEAF))
-def test_a_soft_limit_raises_in_whatever_a_task_waits_for(worker, send, how):
-    saved = send("save", how).get(WAIT)
-    assert saved == "saved: the task runs for longer than its soft time limit of 0.3 s"
-
-
-def test_a_soft_limit_raises_in_a_coroutine_where_it_waits(worker, send):
-    assert "soft time limit of 0.3 s" in send("asave").get(WAIT)
-
-
-@pytest.mark.parametrize(("task", "args"), [("hang", ["sleep"]), ("ahang", [])])
-def test_a_task_that_lets_it_pass_fails_with_it(worker, send, task, args):
-    result = send(task, *args, soft_time_limit=0.3)
-    with pytest.raises(TaskFailed, match="longer than its soft time limit") as caught:
-        result.get(WAIT)
-    assert caught.value.type == "pgqueue.errors.SoftTimeLimitExceeded"
-    assert not isinstance(caught.value, TimeLimitExceeded)
-
-
-def test_it_can_be_retried_like_any_error(worker, send):
-    assert send("retry_soft").get(WAIT) == 1
-
-
 def test_the_hard_limit_ends_a_task_that_does_not_listen_to_the_soft_one(worker, send):
     assert_killed(send("hang", "swallow", soft_time_limit=0.2, time_limit=0.6))
-
-
-def test_a_run_that_ends_in_time_hears_nothing_of_it_nor_does_the_next_one(worker, send):
-    for _ in range(3):
-        assert send("who", soft_time_limit=0.2).get(WAIT)
-    time.sleep(0.3)  # past what would ring, if anything did
-    assert send("who", soft_time_limit=60).get(WAIT)
-
-
-def test_coroutines_with_a_soft_limit_share_a_process(worker, send):
-    assert len({send("awho", soft_time_limit=60).get(WAIT), send("who").get(WAIT)}) == 1
 
 
 def test_a_worker_has_soft_limits_too(start_worker, send):
@@ -174,23 +134,9 @@ def test_a_worker_has_soft_limits_too(start_worker, send):
         send("hang", "sleep").get(WAIT)
 
 
-def test_a_run_knows_its_limits_and_its_headers_are_its_callers(worker, send):
-    assert send("limits").get(WAIT) == [60, 50, {}]
-    called = send("limits", soft_time_limit=5, headers={"t": 1})
-    assert called.get(WAIT) == [60, 5, {"t": 1}]
-
-
 def test_limits_can_be_given_in_sql(worker, connection, app):
     (job,) = connection.execute(
         """select pgqueue.enqueue('hang', '{"args": ["sleep"]}',
                                   headers => '{"pgqueue": {"time_limit": 0.3}}')"""
     ).fetchone()
     assert_killed(app.AsyncResult(job))
-
-
-def test_limits_that_are_none_fail_their_job_and_say_why(worker, connection, app):
-    (job,) = connection.execute(
-        """select pgqueue.enqueue('who', headers => '{"pgqueue": {"time_limit": "soon"}}')"""
-    ).fetchone()
-    with pytest.raises(TaskFailed, match="time_limit='soon'"):
-        app.AsyncResult(job).get(WAIT)
