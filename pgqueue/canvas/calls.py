@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar, Unpack, cast
 
-from pgqueue.canvas.layout import Context, Layout, Maker, laid_out
+from pgqueue.canvas.drafts import Maker
+from pgqueue.canvas.feeds import Context
+from pgqueue.canvas.layout import Layout, laid_out
 from pgqueue.canvas.sending import aapply, apply, asend, send
 from pgqueue.errors import InvalidCall
 from pgqueue.options import Options

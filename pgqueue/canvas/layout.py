@@ -8,20 +8,19 @@ a group before anything else is a chord without a rule of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from pgqueue.canvas.drafts import Draft, Drafts, Errback, Find
+from pgqueue.canvas.feeds import Context, Feed, Path, Shape
 from pgqueue.canvas.nodes import (
     CHAIN,
     CHORD,
     CHUNKS,
     EACH,
     GROUP,
-    STARMAP,
     Node,
     as_group,
     chunked,
@@ -29,14 +28,8 @@ from pgqueue.canvas.nodes import (
     listed,
     vanishes,
 )
-from pgqueue.canvas.records import become, headers_with, noted, template
-from pgqueue.declaring import Plan
-from pgqueue.describe import shortened
-from pgqueue.errors import InvalidCall, InvalidOption, PgQueueError
+from pgqueue.canvas.records import become
 from pgqueue.identifiers import job_id, uuid7
-from pgqueue.options import new_job
-from pgqueue.rows import Edge, NewJob
-from pgqueue.unique import is_asked
 
 #: The task of a job that never runs: it becomes the list of its parents' results.
 JOIN = "pgqueue.join"
@@ -44,88 +37,6 @@ JOIN = "pgqueue.join"
 #: Options of a canvas that are not its pieces'.
 _OF_THE_WHOLE = ("link", "link_error", "task_id")
 _TIMES = ("countdown", "eta")
-
-#: Where a piece is: ("chain", 2) is the second task of a chain.
-Path = tuple[tuple[str, object], ...]
-
-
-class Maker(Protocol):
-    """What makes the job of a call: a task."""
-
-    @property
-    def plan(self) -> Plan:
-        """What its jobs are like."""
-        ...
-
-    def job(
-        self,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        options: Mapping[str, Any],
-        before: int | None = 0,
-        id: UUID | None = None,  # noqa: A002 (what it is)
-    ) -> NewJob:
-        """Return the job, checked; `before`: how many arguments will be put before these."""
-        ...
-
-    def check(self, args: Sequence[Any], kwargs: Mapping[str, Any], before: int = 0) -> None:
-        """Raise `InvalidCall` if the arguments do not fit."""
-        ...
-
-
-#: Finds the task that a signature of one names; None if it is not registered here.
-Find = Callable[[Node], Maker | None]
-
-
-class Context(NamedTuple):
-    """What a canvas is sent from: the job that runs here, and its root; or nothing."""
-
-    parent_id: UUID | None = None
-    root_id: UUID | None = None
-
-
-class Feed(NamedTuple):
-    """What a piece begins with, and what it leaves to the next one.
-
-    The results of `ids` come first, as one list if `many`; then `args`, which are known. `after`
-    is only waited for. `parent` is what its first jobs have as their parent.
-    """
-
-    ids: tuple[UUID, ...] = ()
-    many: bool = False
-    after: tuple[UUID, ...] = ()
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = {}
-    parent: UUID | None = None
-
-    @property
-    def waits(self) -> tuple[UUID, ...]:
-        """The jobs that must have succeeded before."""
-        return self.ids or self.after
-
-    def only_waiting(self) -> Feed:
-        """Return the feed of a piece that takes no arguments."""
-        return Feed(after=self.waits, parent=self.parent)
-
-    def given(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Feed:
-        """Return the feed with known arguments besides."""
-        if not args and not kwargs:
-            return self
-        return self._replace(args=(*self.args, *args), kwargs={**kwargs, **self.kwargs})
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a piece's result is: a job's, or a group's `members`; `above`: what came before it."""
-
-    id: UUID
-    members: tuple[Shape, ...] | None = None
-    above: Shape | None = None
-
-
-class _Errback(NamedTuple):
-    id: UUID
-    job: str
 
 
 class _Marks(NamedTuple):
@@ -139,37 +50,12 @@ class _Marks(NamedTuple):
         return {"group": str(self.group), "group_index": self.numbers[0] - 1}
 
 
-class _Draft:
-    """A job to be: what it is made of, and where in the canvas that stands."""
-
-    __slots__ = ("args", "feed", "id", "kwargs", "node", "notes", "options", "path")
-
-    def __init__(
-        self,
-        id_: UUID,
-        node: Node,
-        feed: Feed,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        options: Mapping[str, Any],
-        path: Path,
-    ) -> None:
-        self.id = id_
-        self.node = node
-        self.feed = feed
-        self.args = args
-        self.kwargs = kwargs
-        self.options = options
-        self.path = path
-        self.notes: dict[str, Any] | None = None
-
-
 class _At(NamedTuple):
     """What a piece is laid out with: what it begins with, its options, and what is around it."""
 
     feed: Feed
     options: Mapping[str, Any] = {}
-    errbacks: tuple[_Errback, ...] = ()
+    errbacks: tuple[Errback, ...] = ()
     marks: _Marks | None = None
     #: The result of what came before.
     above: Shape | None = None
@@ -181,23 +67,11 @@ class _At(NamedTuple):
 
 
 @dataclass(slots=True)
-class Layout:
+class Layout(Drafts):
     """A canvas laid out: its jobs to be, the edges between them, how it ends, and its result."""
 
-    context: Context = Context()  # noqa: RUF009 (an immutable tuple)
-    find: Find = lambda _node: None
-    edges: list[Edge] = field(default_factory=list)
-    feed: Feed = Feed()  # noqa: RUF009 (the same)
+    feed: Feed = Feed()  # noqa: RUF009 (an immutable tuple)
     shape: Shape | None = None
-    #: The tasks that are known, by name.
-    tasks: dict[str, Maker] = field(default_factory=dict)
-    #: In the order of the canvas: the first one is a head.
-    _drafts: dict[UUID, _Draft] = field(default_factory=dict)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is left of the canvas: no job."""
-        return not self._drafts
 
     # ── pieces ───────────────────────────────────────────────────────────────────────────────
 
@@ -240,7 +114,7 @@ class Layout:
         args, kwargs = node["args"], node["kwargs"]
         if feed.args or feed.kwargs:
             args, kwargs = (*feed.args, *args), {**kwargs, **feed.kwargs}
-        draft = _Draft(id_, node, feed, args, kwargs, options, at.path)
+        draft = Draft(id_, node, feed, args, kwargs, options, at.path)
         if at.marks:
             draft.notes = at.marks.next()
         self._add(draft, at.errbacks)
@@ -326,112 +200,16 @@ class Layout:
         """Put a job between many parents and many children: an edge to each, not each to each."""
         id_ = uuid7()
         node = {"task": JOIN, "args": (), "kwargs": {}, "options": {}}
-        self._drafts[id_] = _Draft(id_, node, feed.only_waiting(), (), {}, {}, path)
+        self._drafts[id_] = Draft(id_, node, feed.only_waiting(), (), {}, {}, path)
         self.edges += become(feed.waits, id_, many=True)
         return feed._replace(ids=(id_,), many=False) if feed.ids else feed._replace(after=(id_,))
 
     # ── jobs and edges ───────────────────────────────────────────────────────────────────────
 
-    def _add(self, draft: _Draft, errbacks: tuple[_Errback, ...]) -> None:
-        id_, feed = draft.id, draft.feed
-        if id_ in self._drafts:
-            raise InvalidOption(
-                f"{_said(draft.path)}task_id={str(id_)!r} is another task's of this canvas, too: "
-                "clone() the signature before it is frozen"
-            )
-        self._drafts[id_] = draft
-        if feed.many:
-            self.edges += [Edge(p, id_, "call", place) for place, p in enumerate(feed.ids)]
-        elif feed.ids:
-            self.edges.append(Edge(feed.ids[0], id_, "call", -1))
-        else:
-            self.edges += [Edge(parent, id_, "call") for parent in feed.after]
-        self.edges += [Edge(id_, each.id, "error", None, each.job) for each in errbacks]
-
     def _note_chord(self, header: Feed, body: Shape) -> None:
         for id_ in header.ids:
             if notes := self._drafts[id_].notes:
                 notes["chord"] = str(body.id)
-
-    def _errback(self, node: Node, path: Path) -> _Errback:
-        path = (*path, ("link_error", ""))
-        if not isinstance(node, Mapping) or node.get("subtask_type"):
-            raise InvalidOption(
-                f"{_said(path)}{node!r}: an errback is the signature of one task; have that one "
-                "call what shall follow"
-            )
-        if any(node["options"].get(name) for name in ("link", "link_error")):
-            raise InvalidOption(f"{_said(path)}{node!r}: an errback has no callbacks of its own")
-        made = partial(self._made, node, node["args"], node["kwargs"], node["options"], path)
-        if node.get("immutable"):
-            job = made(0)
-            return _Errback(job.id, template(job, immutable=True))
-        try:
-            job = made(3)  # request, exc, traceback
-        except InvalidCall:
-            job = made(1)  # the failed job's id
-        return _Errback(job.id, template(noted(job, {"errback": True}), immutable=False))
-
-    def jobs(self) -> list[NewJob]:
-        """Return the jobs, each checked; an error names its place in the canvas."""
-        linked = {edge.parent_id for edge in self.edges}
-        root = self.context.root_id
-        if root is None and self.edges:
-            root = next(iter(self._drafts))
-        return [self._job(draft, root, linked) for draft in self._drafts.values()]
-
-    def _job(self, draft: _Draft, root: UUID | None, linked: set[UUID]) -> NewJob:
-        feed, notes = draft.feed, draft.notes
-        before: int | None = 1 if feed.ids else 0
-        if notes and "each" in notes:
-            self._check_each(draft, starred=notes["each"] == EACH[STARMAP])
-            before = None
-        given = (draft.node, draft.args, draft.kwargs, draft.options)
-        job = self._made(*given, draft.path, before, draft.id)
-        if job.unique is not None and self.edges:
-            raise _not_unique(draft.node["task"])
-        return job._replace(
-            headers=headers_with(notes, job.headers) if notes else job.headers,
-            id=draft.id,
-            parent_id=feed.parent or self.context.parent_id,
-            root_id=root,
-            open_parents=len(feed.waits) or None,
-            linked=True if draft.id in linked else None,
-        )
-
-    def _check_each(self, draft: _Draft, *, starred: bool) -> None:
-        task = self.find(draft.node)
-        items, *rest = draft.args
-        for number, item in enumerate(items):
-            place = (*draft.path, (f"item {number}", ""))
-            if starred and not isinstance(item, (list, tuple)):
-                raise InvalidCall(f"{_said(place)}{shortened(item)}: give a list of arguments")
-            if task is not None:
-                with _named(place):
-                    task.check((*(item if starred else (item,)), *rest), draft.kwargs)
-
-    def _made(
-        self,
-        node: Node,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        options: Mapping[str, Any],
-        path: Path,
-        before: int | None,
-        id: UUID | None = None,  # noqa: A002 (what it is)
-    ) -> NewJob:
-        task = self.find(node)
-        try:
-            if path and is_asked(options, task is not None and task.plan.unique):
-                raise _not_unique(node["task"])
-            if task is None:
-                return new_job(node["task"], args, kwargs, options)
-            self.tasks[node["task"]] = task
-            return task.job(args, kwargs, options, before, id)
-        except PgQueueError as error:  # (a block of its own costs a large group more)
-            if not path:
-                raise
-            raise type(error)(f"{_said(path)}{error}") from error
 
 
 def laid_out(
@@ -455,28 +233,3 @@ def laid_out(
     feed = Feed(args=tuple(args), kwargs=kwargs or {})
     layout.feed, layout.shape = layout.piece(node, _At(feed, options or {}))
     return layout
-
-
-def _not_unique(task: str) -> InvalidOption:
-    return InvalidOption(
-        f"{task}: a task of a canvas cannot be unique: what follows waits for a job of its own; "
-        "set unique=False for it, or send it by itself"
-    )
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Have an error say where in the canvas it was found."""
-    try:
-        yield
-    except PgQueueError as error:
-        raise type(error)(f"{_said(path)}{error}") from error
-
-
-def _said(path: Path) -> str:
-    """Return a place in a canvas as people say it.
-
-    >>> _said((("chain", "task 2"), ("group", "task 1")))
-    'chain, task 2: group, task 1: '
-    """
-    return "".join(f"{kind}, {number}: " if number else f"{kind}: " for kind, number in path)

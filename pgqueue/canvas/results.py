@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.apps import APPS
-from pgqueue.canvas.layout import Shape
+from pgqueue.canvas.feeds import Shape
 from pgqueue.canvas.sets import ResultSet
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.lineage import as_tuple

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.canvas import inplace
-from pgqueue.canvas.layout import Context, Layout
+from pgqueue.canvas.feeds import Context
+from pgqueue.canvas.layout import Layout
 from pgqueue.canvas.results import GroupResult, handle
 from pgqueue.publishing import aannounce, announce, apublished, published
 from pgqueue.query import Query

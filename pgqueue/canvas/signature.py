@@ -16,7 +16,9 @@ from typing import (
 
 from pgqueue.apps import APPS
 from pgqueue.canvas.calls import Callee, Calls
-from pgqueue.canvas.layout import Context, Layout, Maker, laid_out
+from pgqueue.canvas.drafts import Maker
+from pgqueue.canvas.feeds import Context
+from pgqueue.canvas.layout import Layout, laid_out
 from pgqueue.canvas.nodes import Node, listed
 from pgqueue.canvas.results import GroupResult, handle
 from pgqueue.canvas.sending import here

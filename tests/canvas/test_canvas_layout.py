@@ -7,7 +7,8 @@ import json
 import pytest
 
 from pgqueue import InvalidCall, InvalidOption, InvalidPayload, chain, chord, group, signature
-from pgqueue.canvas.layout import JOIN, Context
+from pgqueue.canvas.feeds import Context
+from pgqueue.canvas.layout import JOIN
 from pgqueue.identifiers import uuid7
 from support.canvas import add, app, errback, fail, old_errback, say
 
