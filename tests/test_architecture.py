@@ -32,7 +32,8 @@ HOUSE = """
     query statements binding copying
     publishing log
     apps proxy models discovery
-    retry limits turns ticks cron codec signals config arrays backoff describe identifiers request rows
+    turns ticks cron
+    retry limits codec signals config arrays backoff describe identifiers request rows
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pgqueue import PgQueue, crontab, signals
 
 app = PgQueue("scheduled")
@@ -28,4 +30,4 @@ def yearly():
 
 @signals.beat_init.connect
 def begun(sender, **kwargs):
-    print("beat_init was sent", flush=True)
+    sys.stderr.write("beat_init was sent\n")
