@@ -17,6 +17,7 @@ from pgqueue.statements import statement
 from pgqueue.turns import turn
 from pgqueue.worker.control import Control
 from pgqueue.worker.scheduler import Scheduler
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -109,6 +110,16 @@ def test_who_comes_second_passes_over_what_is_being_fired(jobs, other, add, cloc
     with jobs.transaction():
         jobs.run(operations.due_schedules(100, "tick"))
         assert [each.name for each in other.run(operations.due_schedules(100))] == ["tock"]
+
+
+def test_a_scheduler_that_froze_half_way_is_not_waited_for(jobs, other, add, clock, direct):
+    add()
+    clock.advance(1)
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout), other.transaction():
+        other.run(operations.lead("schedules"))
+        other.run(operations.due_schedules(100))
+        wait_for(lambda: asyncio.run(fired(direct)) or fires(jobs), "the server to lose patience")
+    assert len(fires(jobs)) == 1
 
 
 def test_overlaps_are_told_from_the_live_job(jobs, add, clock, worker):

@@ -8,7 +8,7 @@ from pgqueue import PgQueue, crontab, signals
 
 app = PgQueue("scheduled")
 app.conf.beat_schedule = {
-    "every second": {"task": "tick", "schedule": 1.0, "args": [1]},
+    "often": {"task": "tick", "schedule": 0.5, "args": [1]},
     "nightly": {"task": "tick", "schedule": crontab(minute=30, hour=2), "options": {"priority": 3}},
 }
 
