@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from pgqueue.cron import crontab
 from pgqueue.errors import ConfigurationError
+from pgqueue.solar import EVENTS, solar
 from pgqueue.ticks import checked_text, read, schedule
 
 START = datetime(2027, 3, 27, 10, 20, 30, tzinfo=UTC)
@@ -30,6 +31,7 @@ START = datetime(2027, 3, 27, 10, 20, 30, tzinfo=UTC)
         ("0 9 * * mon-fri", crontab(0, 9, day_of_week="mon-fri")),
         ("0 9 * * * */10", crontab(0, 9, second="*/10")),
         ("@hourly", crontab(0)),
+        ("solar sunset -33.86 151.21", solar("sunset", -33.86, 151.21)),
         ("@weekly", crontab(0, 0, day_of_week="sun")),
     ],
 )
@@ -98,3 +100,29 @@ def test_seconds_are_those_of_each_minute_that_is_due():
         found.append(f"{after:%H:%M:%S}")
     assert found == ["12:00:10", "12:00:50", "12:02:10"]
     assert often.text == "*/2 * * * * 10,50"
+
+
+@pytest.mark.parametrize("given", [("noon", 0, 0), ("sunset", 91, 0), ("sunset", 0, float("nan"))])
+def test_what_no_sun_does_is_refused(given):
+    with pytest.raises(ConfigurationError, match="give"):
+        solar(*given)
+
+
+def test_the_events_of_a_day_come_in_their_order():
+    zone = ZoneInfo("Europe/Berlin")
+    midnight = datetime(2027, 3, 21, tzinfo=zone)
+    found = {name: solar(name, 52.52, 13.4).next(midnight, zone, midnight) for name in EVENTS}
+    assert list(found) == sorted(found, key=found.__getitem__)
+    shown = [f"{found[name]:%d %H:%M}" for name in ("sunrise", "sunset")]
+    assert shown == ["21 06:07", "21 18:20"]
+
+
+def test_a_polar_night_is_passed_over_and_each_sunrise_comes_once():
+    tromso = solar("sunrise", 69.65, 18.96)
+    first = tromso.next(datetime(2026, 12, 1, tzinfo=UTC), UTC, START)
+    assert (first.year, first.month) == (2027, 1)
+    days, moment = [], first
+    for _ in range(5):
+        days.append(moment.date().toordinal())
+        moment = tromso.next(moment, UTC, START)
+    assert days == list(range(days[0], days[0] + 5))
