@@ -450,7 +450,7 @@ class ScheduleRow:
     catch_up: int
     overlap: str
     source: str | None
-    created_at: datetime
+    created_at: datetime | None
     edited_at: datetime | None
     paused_at: datetime | None
     error: str | None

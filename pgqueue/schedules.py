@@ -1,6 +1,6 @@
 """What an application declares to be enqueued when, as values: see `PgQueue.add_periodic_task`.
 
-`crontab` and `schedule` say when, and so does a text: `"*/5 * * * *"`, `"every 30 seconds"`.
+`crontab`, `schedule` and `solar` say when, and so do texts: `"*/5 * * * *"`, `"every 30 seconds"`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from pgqueue.errors import ConfigurationError, InvalidOption, PgQueueError
 from pgqueue.options import checked_name, new_job
 from pgqueue.rows import Declaration, NewJob
 from pgqueue.settings import Settings
+from pgqueue.solar import solar
 from pgqueue.ticks import checked_text, schedule, zone_named
 
-__all__ = ["ScheduleOptions", "crontab", "declarations", "declared", "schedule"]
+__all__ = ["ScheduleOptions", "crontab", "declarations", "declared", "schedule", "solar"]
 
-When: TypeAlias = "crontab | schedule | timedelta | float | str"
+When: TypeAlias = "crontab | schedule | solar | timedelta | float | str"
 
 OVERLAPS = ("allow", "skip", "queue", "replace")
 #: So many times at most are made up for.

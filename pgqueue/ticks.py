@@ -1,9 +1,8 @@
 """What people write of when something is due: by the clock, or by the time that passes. Pure.
 
-every 30 seconds        by the time that passes
-*/5 * * * *             by the wall clock: see `crontab`
-*/5 * * * * 0,30        the same with seconds, as a sixth field
-@hourly                 the same in words: @daily, @weekly, @monthly, @yearly
+`every 30 seconds` goes by the time that passes; `*/5 * * * *` by the wall clock, with seconds as a
+sixth field, or in words: `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`; `solar sunset 59.91
+10.75` by the sun.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pgqueue.cron import crontab
 from pgqueue.errors import ConfigurationError
+from pgqueue.solar import solar
 
 SHORTEST, LONGEST = timedelta(milliseconds=100), timedelta(days=36_500)
 
@@ -33,6 +33,9 @@ _EVERY = re.compile(
     r"every\s+(?:(?P<number>\d+(?:\.\d+)?)\s*)?"
     r"(?P<unit>w|d|h|m|min|s|sec|week|day|hour|minute|second)s?(?P<relative>,?\s+relative)?",
     re.IGNORECASE,
+)
+_SOLAR = re.compile(
+    r"solar\s+(?P<event>\w+)\s+(?P<lat>-?\d+(?:\.\d+)?)\s+(?P<lon>-?\d+(?:\.\d+)?)", re.IGNORECASE
 )
 _SHORT = {"w": "week", "d": "day", "h": "hour", "m": "minute", "min": "minute"} | dict.fromkeys(
     ("s", "sec"), "second"
@@ -124,7 +127,7 @@ class schedule:  # noqa: N801 (Celery's name)
 
 
 @lru_cache(1024)
-def read(text: str) -> crontab | schedule:
+def read(text: str) -> crontab | schedule | solar:
     """Return what a text says; raises `ConfigurationError` if it is none of what is shown above.
 
     >>> read("every 5 minutes").text, read("@daily").text, read("*/10 9-17 * * mon-fri").text
@@ -138,6 +141,8 @@ def read(text: str) -> crontab | schedule:
         except OverflowError:
             span = timedelta.max
         return schedule(span, relative=bool(match["relative"]))
+    if match := _SOLAR.fullmatch(plain):
+        return solar(match["event"].lower(), float(match["lat"]), float(match["lon"]))
     fields = _IN_WORDS.get(plain.lower(), plain).split()
     if len(fields) not in _FIELDS:
         raise ConfigurationError(
@@ -168,11 +173,11 @@ def checked_text(given: object) -> str:
     """
     if isinstance(given, str):
         return read(given).text
-    if isinstance(given, (crontab, schedule)):
+    if isinstance(given, (crontab, schedule, solar)):
         return given.text
     if isinstance(given, (int, float, timedelta)):
         return schedule(cast("float | timedelta", given)).text
     raise ConfigurationError(
-        f"schedule={given!r}: give seconds, a timedelta, crontab(…), schedule(…), or a text such "
-        "as '*/5 * * * *' or 'every 30 seconds'"
+        f"schedule={given!r}: give seconds, a timedelta, crontab(…), schedule(…), solar(…), or "
+        "a text such as '*/5 * * * *' or 'every 30 seconds'"
     )

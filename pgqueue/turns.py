@@ -6,6 +6,7 @@ what happens while its last job has not ended.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from pgqueue.cron import crontab
@@ -28,30 +29,48 @@ def turn(due: DueSchedule) -> Turn:
     >>> turn(every).ticks[0].time == at(5), turn(every).next_run_at == at(10)
     (True, True)
     """
-    when = _When(due)
+    when = _When(due.schedule, due.timezone, due.anchor_at or due.now)
     times: list[datetime] = []
-    upcoming = due.next_run_at
-    if upcoming is not None and upcoming <= due.now:
-        times = _made_up(when, upcoming, due)
-    if upcoming is None or upcoming <= due.now:
-        upcoming = when.after(due.now)
+    following = due.next_run_at
+    if following is not None and following <= due.now:
+        times = _made_up(when, following, due)
+    if following is None or following <= due.now:
+        following = when.after(due.now)
     ticks, waiting = _overlapping(due, times)
     replaces = due.last_job_id if due.overlap == "replace" and due.busy and times else None
-    return Turn(due.name, tuple(ticks), upcoming, when.anchor, waiting, replaces)
+    return Turn(due.name, tuple(ticks), following, when.anchor, waiting, replaces)
+
+
+def upcoming(
+    text: str, timezone: str, now: datetime, anchor: datetime | None = None
+) -> Iterator[datetime]:
+    """Yield the times to come of a schedule, in its time zone, for ever.
+
+    >>> from itertools import islice
+    >>> now = datetime(2027, 3, 27, 12, tzinfo=UTC)
+    >>> for time in islice(upcoming("30 2 * * *", "Europe/Oslo", now), 2):
+    ...     print(time)
+    2027-03-28 03:30:00+02:00
+    2027-03-29 02:30:00+02:00
+    """
+    when = _When(text, timezone, (anchor or now).astimezone(UTC))
+    time = now.astimezone(UTC)
+    while True:
+        time = when.after(time)
+        yield time.astimezone(when.zone)
 
 
 class _When:
     """What a schedule says, in its time zone; takes and returns times in UTC."""
 
-    def __init__(self, due: DueSchedule) -> None:
-        self._said, self._zone = read(due.schedule), zone_named(due.timezone)
-        self.anchor = due.anchor_at or due.now
+    def __init__(self, text: str, timezone: str, anchor: datetime) -> None:
+        self._said, self.zone, self.anchor = read(text), zone_named(timezone), anchor
 
     def after(self, moment: datetime) -> datetime:
         """Return the first time after a moment."""
         if isinstance(self._said, crontab):
-            return self._said.next(moment, self._zone).astimezone(UTC)
-        return self._said.next(moment, self._zone, self.anchor).astimezone(UTC)
+            return self._said.next(moment, self.zone).astimezone(UTC)
+        return self._said.next(moment, self.zone, self.anchor).astimezone(UTC)
 
     def latest(self, first: datetime, now: datetime, limit: int) -> list[datetime]:
         """Return the last so many times up to now, of which `first` is the first."""

@@ -1344,7 +1344,7 @@ CREATE TABLE pgqueue.schedules (
     overlap text DEFAULT 'allow'::text NOT NULL,
     source text,
     declared jsonb,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_at timestamp with time zone,
     edited_at timestamp with time zone,
     paused_at timestamp with time zone,
     error text,

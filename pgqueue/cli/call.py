@@ -26,7 +26,7 @@ from pgqueue.unique import RAISE, REPLACE
 AROUND = 30
 
 
-def _json(kind: type, name: str, example: str) -> Callable[..., Any]:
+def json_value(kind: type, name: str, example: str) -> Callable[..., Any]:
     """Return a callback that reads a JSON value of one kind; a fault is shown where it is."""
 
     def read(ctx: click.Context, param: click.Parameter, text: str) -> Any:
@@ -56,11 +56,11 @@ def _json(kind: type, name: str, example: str) -> Callable[..., Any]:
 )
 @click.argument("task")
 @click.option(
-    "-a", "--args", callback=_json(list, "array", "'[1, 2]'"), default="[]", metavar="JSON",
+    "-a", "--args", callback=json_value(list, "array", "'[1, 2]'"), default="[]", metavar="JSON",
     help="The positional arguments, as a JSON array.",
 )  # fmt: skip
 @click.option(
-    "-k", "--kwargs", callback=_json(dict, "object", "'{\"width\": 2}'"), default="{}",
+    "-k", "--kwargs", callback=json_value(dict, "object", "'{\"width\": 2}'"), default="{}",
     metavar="JSON",
     help="The keyword arguments, as a JSON object.",
 )  # fmt: skip
@@ -93,7 +93,7 @@ def call(
         raise click.UsageError("--timeout says how long to --wait: give both")
     options = {name: value for name, value in given.items() if value is not None}
     with target.session() as session:
-        job = _job(session.app, task, args, kwargs, options, wait=wait)
+        job = job_of(session.app, task, args, kwargs, options, wait=wait)
         id_ = _enqueued(session, job)
         click.echo(id_)
         if wait:
@@ -118,7 +118,7 @@ def _enqueued(session: Session, job: NewJob) -> str:
     return placed.job
 
 
-def _job(
+def job_of(
     app: PgQueue | None,
     task: str,
     args: list[Any],

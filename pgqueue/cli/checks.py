@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from psycopg import Error
@@ -17,7 +18,7 @@ from pgqueue.cli.database import Session, connect
 from pgqueue.database import SyncConnection, is_lent
 from pgqueue.errors import SchemaMismatch
 from pgqueue.query import Row
-from pgqueue.rows import LiveTable, ServerFacts, VacuumHolder, WorkerRow
+from pgqueue.rows import LiveTable, ScheduleRow, ServerFacts, VacuumHolder, WorkerRow
 from pgqueue.transports.psycopg import execute
 
 OK: Literal["ok"] = "ok"
@@ -36,7 +37,8 @@ VACUUMED_LATELY = 600.0
 LONG_TRANSACTION = 300.0
 OLD_SLOT = 1_000_000  # transactions
 GATE_PATIENCE = 1.0
-MOST_TASKS = 10
+MOST_TASKS = MOST_SCHEDULES = 10
+LATE_SCHEDULE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +339,31 @@ def tasks(session: Session) -> Iterator[Finding]:
             yield Finding(WARNING, "queues", text, f"pgq queues resume {row.queue}")
 
 
+def schedules(session: Session) -> Iterator[Finding]:
+    """Look for schedules that are refused, and for some that nobody keeps."""
+    yield from judge_schedules(session.run(operations.schedules()), session.run(operations.now()))
+
+
+def judge_schedules(rows: list[ScheduleRow], now: datetime) -> Iterator[Finding]:
+    """Judge whether every schedule is kept."""
+    kept = [row for row in rows if not (row.paused_at or row.error)]
+    refused = [row for row in rows if row.error]
+    for row in refused[:MOST_SCHEDULES]:
+        text = f"{row.name} is not kept: {row.error}"
+        yield Finding(PROBLEM, "schedules", text, f"pgq schedules edit {row.name} …")
+    if len(refused) > MOST_SCHEDULES:
+        more = len(refused) - MOST_SCHEDULES
+        yield Finding(PROBLEM, "schedules", f"and {more} more that are not kept")
+    late = [now - row.next_run_at for row in kept if row.next_run_at and row.next_run_at < now]
+    if late and max(late).total_seconds() > LATE_SCHEDULE:
+        text = f"{formats.plural(len(late), 'schedule')} late by up to "
+        text += f"{formats.age(max(late).total_seconds())}: no scheduler runs"
+        advice = "start a worker without --without-scheduler, or pgq beat -A …"
+        yield Finding(PROBLEM, "schedules", text, advice)
+    elif not refused:
+        yield Finding(OK, "schedules", f"{formats.plural(len(kept), 'schedule')} kept")
+
+
 def gates(session: Session) -> Iterator[Finding]:
     """Look for sleepers' locks that outlive their workers; a worker just stopping is no case."""
     left = session.run(operations.orphaned_gates())
@@ -363,5 +390,6 @@ CHECKS: tuple[tuple[Callable[[Session], Iterator[Finding]], str], ...] = (
     (holders, "vacuum"),
     (workers, "workers"),
     (tasks, "tasks"),
+    (schedules, "schedules"),
     (gates, "gates"),
 )

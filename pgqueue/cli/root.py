@@ -21,6 +21,7 @@ COMMANDS = {
     "Run": {
         "demo": ("demo", "Analyse a folder of Python files, and prove what pgqueue promises."),
         "worker": ("worker", "Run jobs until told to stop."),
+        "beat": ("beat", "Keep the schedules, without running jobs."),
         "up": ("up", "Start a PostgreSQL that belongs to this directory."),
         "down": ("up", "Stop the PostgreSQL that belongs to this directory."),
         "migrate": ("migrate", "Bring the database's schema to this release's."),
@@ -37,6 +38,7 @@ COMMANDS = {
         "call": ("call", "Enqueue a job."),
         "control": ("control", "Tell running workers what to do."),
         "jobs": ("jobs", "Find, show, retry and cancel jobs."),
+        "schedules": ("schedules", "List, add, edit, pause, resume and remove schedules."),
         "queues": ("queues", "List, pause and resume queues."),
         "purge": ("purge", "Cancel every job that waits in a queue."),
     },

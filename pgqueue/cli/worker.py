@@ -164,12 +164,7 @@ def worker(
     Exit codes: 0 it was told to stop; 1 it could not begin; 2 wrong usage.
     """
     target = Target(app, dsn, embedded=embedded)
-    project = target.project()
-    if project is None:
-        raise click.UsageError(
-            "which application? Give -A module:attribute, or set PGQ_APP, or write\n"
-            '  [tool.pgqueue]\n  app = "module:attribute"\ninto pyproject.toml'
-        )
+    project = needed(target)
     if max_memory_per_child and not PROC.exists():
         raise click.UsageError(
             "--max-memory-per-child needs /proc, which this system does not have"
@@ -183,7 +178,7 @@ def worker(
     slots = sized(processes, concurrency)
     options = WorkerOptions(
         app=project.app,
-        name=checked_name("name", _worker_name(name)),
+        name=checked_name("name", process_name(name)),
         processes=slots[0],
         concurrency=slots[1],
         queues=tuple(checked_name("queue", queue) for queue in names(queues)),
@@ -198,7 +193,7 @@ def worker(
         scheduler=not without_scheduler,
         given=frozenset(option for option, value in said.items() if value is not None),
     ).settled(Settings())  # what pyproject.toml and the environment say is known without the app
-    with _database(target, project):
+    with database_of(target, project):
         configure_logging(options.log_level, options.log_format, options.name)
         try:
             asyncio.run(run_worker(options))
@@ -208,7 +203,18 @@ def worker(
             raise
 
 
-def _worker_name(given: str | None) -> str:
+def needed(target: Target) -> Project:
+    """Return the application that is meant; there must be one."""
+    if project := target.project():
+        return project
+    raise click.UsageError(
+        "which application? Give -A module:attribute, or set PGQ_APP, or write\n"
+        '  [tool.pgqueue]\n  app = "module:attribute"\ninto pyproject.toml'
+    )
+
+
+def process_name(given: str | None) -> str:
+    """Return the name of a process, with what is meant by %h and its like."""
     host = socket.gethostname()
     label, _, domain = host.partition(".")
     meant = {"%h": host, "%n": label, "%d": domain, "%%": "%"}
@@ -216,7 +222,7 @@ def _worker_name(given: str | None) -> str:
 
 
 @contextmanager
-def _database(target: Target, project: Project) -> Iterator[None]:
+def database_of(target: Target, project: Project) -> Iterator[None]:
     """Tell the children through the environment which database to use, if it is ours to say.
 
     Not by an argument: everybody on the machine may read those, and the DSN may hold a password.

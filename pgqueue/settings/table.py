@@ -180,7 +180,7 @@ _KNOWN: tuple[Setting, ...] = (
     _differs("beat_schedule_filename", "schedules are kept in PostgreSQL, not in a file"),
     _differs("beat_max_loop_interval", "kept, not used: the scheduler sleeps until it is time"),
     _differs("beat_sync_every", "kept, not used: every change is written at once"),
-    _differs("beat_cron_starting_deadline", "kept for the scheduler"),
+    _differs("beat_cron_starting_deadline", "kept, not used: say catch_up of a schedule"),
 )
 
 _OURS: tuple[Setting, ...] = (

@@ -108,7 +108,7 @@ class Supervisor:
             loop.add_signal_handler(signal.SIGHUP, self._asked_to_stop, "SIGHUP")
         if signal.getsignal(signal.SIGQUIT) is not signal.SIG_IGN:
             loop.add_signal_handler(signal.SIGQUIT, self._end_now)
-        await _until_done(self._live(), [self._board.follow("supervisor", _breathe())])
+        await until_done(self._live(), [self._board.follow("supervisor", _breathe())])
 
     async def _live(self) -> None:
         hello = await self._introduced()
@@ -158,7 +158,7 @@ class Supervisor:
                 "named in PgQueue(include=[…])?"
             )
         control = await self._unless_asked_to_stop(
-            _connected(hello["dsn"], hello["schema"], f"pgqueue {o.name}")
+            connected(hello["dsn"], hello["schema"], f"pgqueue {o.name}")
         )
         if control is None:
             return
@@ -230,7 +230,7 @@ class Supervisor:
             self._summaries(),
             self._lose_patience(),
         ]
-        await _until_done(follow("pump", pump.run(queues, tasks)), background)
+        await until_done(follow("pump", pump.run(queues, tasks)), background)
         await self._farewell(control, listener, liveness.worker_id)
         if self._mismatch:
             raise self._mismatch
@@ -306,7 +306,7 @@ class Supervisor:
                 said = summary
 
 
-async def _connected(dsn: str, schema: str, name: str) -> Control:
+async def connected(dsn: str, schema: str, name: str) -> Control:
     """Return a control connection to a database whose schema this release knows."""
     control = Control(dsn, schema, name)
     try:
@@ -344,7 +344,7 @@ async def _breathe() -> None:
         await asyncio.sleep(REST)
 
 
-async def _until_done(main: Any, background: list[Any]) -> None:
+async def until_done(main: Any, background: list[Any]) -> None:
     """Run `main` to its end, and `background` beside it; an error in any of them ends all."""
     tasks = [asyncio.ensure_future(main), *(asyncio.ensure_future(each) for each in background)]
     try:

@@ -17,7 +17,7 @@ create table pgqueue.schedules (
     overlap       text not null default 'allow' check (overlap in ('allow', 'skip', 'queue', 'replace')),
     source        text,                            -- the application that declares it; null: nobody
     declared      jsonb,                           -- what that one has declared
-    created_at    timestamptz not null default clock_timestamp(),
+    created_at    timestamptz,
     edited_at     timestamptz,                     -- at run time, since it was declared
     paused_at     timestamptz,
     error         text,                            -- why it is not kept, until it is changed

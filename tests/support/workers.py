@@ -35,7 +35,7 @@ class Worker:
 
     `prelude` is Python that runs in the supervisor's process before anything else does. `source` is
     the source tree of another release, to be run instead of this one. `before` goes before the
-    command, `environment` is added to its own.
+    command, `environment` is added to its own. `command` is "worker", or "beat".
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Worker:
         source: Path = TESTS.parent,
         before: Sequence[str] = (),
         environment: dict[str, str] | None = None,
+        command: str = "worker",
     ) -> None:
         self._log = log
         tests = source / "tests"
@@ -59,10 +60,10 @@ class Worker:
         if patches or prelude:
             changes = [f"pgqueue.worker.{p}={v}" for p, v in (patches or {}).items()]
             run = ["-c", prelude + PATCHED, ",".join(changes)]
-        command = [*before, sys.executable, *run, "worker", "-A", app, *options]
+        started = [*before, sys.executable, *run, command, "-A", app, *options]
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                command, env={**os.environ, **own}, stdout=stderr, stderr=stderr, cwd=tests
+                started, env={**os.environ, **own}, stdout=stderr, stderr=stderr, cwd=tests
             )
 
     @property

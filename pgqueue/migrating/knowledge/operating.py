@@ -53,7 +53,7 @@ SCHEDULES = rows(
     same("add_periodic_task", "periodic_task", "maybe_schedule"),
     same("entry: task", "entry: schedule", "entry: args", "entry: kwargs", "entry: options",
          "entry: relative"),
-    same("solar", note="with an additional package"),
+    same("solar", note="with an additional package: pgqueue[solar]"),
     same("ScheduleEntry", "BaseSchedule", ours="the table pgqueue.schedules",
          note="a schedule is a row"),
     change("crontab_parser", "ParseException", "cronfield", "schedstate", ours="crontab",

@@ -1,0 +1,85 @@
+"""`pgq beat`: keep schedules, without running jobs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from pgqueue import signals
+from pgqueue.cli.database import Target
+from pgqueue.cli.options import app_option, dsn_option, embedded_option, examples
+from pgqueue.cli.worker import database_of, needed, process_name
+from pgqueue.options import checked_name
+from pgqueue.schedules import as_json
+from pgqueue.worker.beat import BeatOptions, run_beat
+from pgqueue.worker.logs import FORMATS, LEVELS, configure_logging
+from pgqueue.worker.moments import WorkerProcess
+
+
+@click.command(
+    epilog=examples(
+        "pgq beat -A shop                     # beside pgq worker -A shop --without-scheduler",
+        "pgq beat -A shop -l debug --log-format json -n beat@%h",
+    )
+)
+@app_option
+@click.option(
+    "-n",
+    "--name",
+    metavar="NAME",
+    help="The scheduler's name, such as beat@%h; %h is the host, %n and %d its name and domain."
+    "  [default: %h-PID]",
+)
+@click.option(
+    "-l",
+    "--log-level",
+    type=click.Choice(LEVELS, case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="What is worth a line on standard error.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default="human",
+    show_default=True,
+    help="For people, or one JSON object a line.",
+)
+@dsn_option
+@embedded_option
+def beat(
+    app: str | None,
+    name: str | None,
+    log_level: str,
+    log_format: str,
+    dsn: str | None,
+    embedded: bool,
+) -> None:
+    """Keep the schedules, without running jobs.
+
+    Workers do this by themselves, unless they are told --without-scheduler. Start as many as you
+    like, beside workers that keep schedules, too: each time has one job, and another one goes on
+    within 2 seconds when one dies. An outage of the database is waited out.
+
+    Exit codes: 0 it was told to stop; 1 it could not begin; 2 wrong usage.
+    """
+    target = Target(app, dsn, embedded=embedded)
+    project = needed(target)
+    called = checked_name("name", process_name(name))
+    with database_of(target, project):
+        configure_logging(log_level.lower(), log_format, called)
+        application = project.load()
+        application.import_tasks()
+        signals.beat_init.send(
+            sender=WorkerProcess(application, called, "beat", 0, log_level.lower())
+        )
+        options = BeatOptions(
+            called,
+            application.name,
+            as_json(application.schedules()),
+            application.dsn,
+            application.schema,
+            application.listen_dsn,
+        )
+        asyncio.run(run_beat(options))
