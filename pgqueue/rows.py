@@ -299,6 +299,8 @@ class QueueRow:
     scheduled: int
     running: int
     oldest_ready: float | None
+    #: How many jobs may wait in it; None: no end of them.
+    max_depth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,31 @@ CREATE FUNCTION pgqueue.add_error(past jsonb, attempt integer, claim integer, wo
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN (past IS NULL) THEN '[]'::jsonb WHEN (jsonb_array_length(past) >= 100) THEN (past - 0) ELSE past END || jsonb_build_object('attempt', attempt, 'claim', claim, 'worker_id', worker_id, 'started_at', started_at, 'failed_at', failed_at, 'error', error, 'traceback', traceback));
 
+CREATE FUNCTION pgqueue.admit(queue text, jobs bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    most  integer := (select q.max_depth from pgqueue.queues q where q.name = admit.queue);
+begin
+    if most is null or (
+        select count(*)
+        from (
+            select
+            from pgqueue.jobs_live j
+            where j.queue = admit.queue and j.state = 'queued'
+            limit greatest(most - jobs + 1, 0)
+        ) w
+    ) + jobs <= most then
+        return true;
+    end if;
+    raise exception 'queue % is full: at most % jobs may wait in it; nothing was enqueued',
+        to_json(admit.queue), most
+        using errcode = 'PGQ01', hint = 'pgqueue.limit_queue() sets the limit';
+end $$;
+
 CREATE TABLE pgqueue.jobs (
     id uuid NOT NULL,
     state pgqueue.job_state NOT NULL,
@@ -260,6 +285,10 @@ begin
 
     if enqueue.id is not null and pgqueue.is_finished(enqueue.id) then
         return enqueue.id;
+    end if;
+    if exists (select from pgqueue.queues q where q.name = enqueue.queue and q.max_depth is not null)
+       and not (enqueue.id is not null and exists (select from pgqueue.jobs_live l where l.id = enqueue.id)) then
+        perform pgqueue.admit(enqueue.queue, 1);
     end if;
     insert into pgqueue.jobs_live
         (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
@@ -715,6 +744,20 @@ CREATE FUNCTION pgqueue.lifeline(worker bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended(('pgqueue.worker:'::text || worker), (0)::bigint);
 
+CREATE TABLE pgqueue.queues (
+    name text NOT NULL,
+    paused_at timestamp with time zone,
+    max_depth integer,
+    CONSTRAINT queues_max_depth_check CHECK ((max_depth >= 0))
+);
+
+CREATE FUNCTION pgqueue.limit_queue(queue text, max_depth integer) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ INSERT INTO pgqueue.queues AS q (name, max_depth)
+   VALUES (limit_queue.queue, limit_queue.max_depth) ON CONFLICT(name) DO UPDATE SET max_depth = excluded.max_depth;
+END;
+
 CREATE FUNCTION pgqueue.lock_waiting(roots uuid[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -746,11 +789,6 @@ end $$;
 CREATE FUNCTION pgqueue.now() RETURNS timestamp with time zone
     LANGUAGE sql PARALLEL SAFE
     RETURN clock_timestamp();
-
-CREATE TABLE pgqueue.queues (
-    name text NOT NULL,
-    paused_at timestamp with time zone
-);
 
 CREATE FUNCTION pgqueue.pause(queue text) RETURNS void
     LANGUAGE sql
@@ -1183,7 +1221,8 @@ CREATE VIEW pgqueue.queue_stats AS
     COALESCE(j.ready, (0)::bigint) AS ready,
     COALESCE(j.scheduled, (0)::bigint) AS scheduled,
     COALESCE(j.running, (0)::bigint) AS running,
-    j.oldest_ready
+    j.oldest_ready,
+    q.max_depth
    FROM (( SELECT l.queue,
             count(*) FILTER (WHERE (l.state = 'waiting'::pgqueue.job_state)) AS waiting,
             count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at <= t.now))) AS ready,

@@ -1,4 +1,4 @@
-"""`pgq queues`: list, pause, resume."""
+"""`pgq queues`: list, pause, resume, limit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from pgqueue.cli.status import show_queues
 from pgqueue.describe import one_line
 from pgqueue.options import checked_name
 
+#: Of the column's type.
+MOST_JOBS = 2**31 - 1
+
 
 @click.group(epilog=examples("pgq queues list", "pgq queues pause mail", "pgq queues resume --all"))
 def queues() -> None:
-    """List, pause and resume queues.
+    """List, pause, resume and limit queues.
 
     A queue exists as soon as a job is enqueued to it.
     """
@@ -25,7 +28,7 @@ def queues() -> None:
 @json_option
 @database_options
 def list_queues(target: Target, as_json: bool) -> None:
-    """List the queues that hold unfinished jobs or are paused."""
+    """List the queues that hold unfinished jobs, are paused or have a limit."""
     with target.session() as session:
         rows = session.run(operations.queues())
     if as_json:
@@ -73,6 +76,30 @@ def resume(target: Target, names: tuple[str, ...], every: bool) -> None:
         for name in _chosen(names, every, paused):
             session.run(operations.resume(name))
             click.echo(f"{one_line(name)} {'resumed' if name in paused else 'was not paused'}")
+
+
+@queues.command(epilog=examples("pgq queues limit mail 10000", "pgq queues limit mail none"))
+@click.argument("name")
+@click.argument("most", metavar="JOBS|none", callback=lambda _ctx, _param, said: _most(said))
+@database_options
+def limit(target: Target, name: str, most: int | None) -> None:
+    """Limit how many jobs may wait in a queue.
+
+    An enqueue that would make it more is refused, with an error of its own. What waits already
+    stays, and what runs does not count. `none` takes the limit away.
+    """
+    with target.session() as session:
+        session.run(operations.limit_queue(checked_name("queue", name), most))
+    said = "any number of jobs" if most is None else formats.plural(most, "job")
+    click.echo(f"{one_line(name)}: {said} may wait")
+
+
+def _most(said: str) -> int | None:
+    if said == "none":
+        return None
+    if not said.isdecimal() or int(said) > MOST_JOBS:
+        raise click.BadParameter(f"give a number of jobs up to {MOST_JOBS:,}, or none")
+    return int(said)
 
 
 def _known(session: Session) -> set[str]:

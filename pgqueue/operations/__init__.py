@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pgqueue.operations.control import (
     answers as answers,
+    limit_queue as limit_queue,
     pause as pause,
     resume as resume,
     set_rate_limit as set_rate_limit,
@@ -37,6 +38,7 @@ from pgqueue.operations.fleet import (
     watch as watch,
 )
 from pgqueue.operations.jobs import (
+    admit as admit,
     cancel as cancel,
     cancel_requested as cancel_requested,
     claim as claim,

@@ -55,3 +55,8 @@ def pause(queue: str) -> Query[None]:
 def resume(queue: str) -> Query[None]:
     """Let claims from a queue go on."""
     return Query("resume", {"queue": queue}, nothing)
+
+
+def limit_queue(queue: str, max_depth: int | None) -> Query[None]:
+    """Limit how many jobs may wait in a queue; None: no end of them."""
+    return Query("limit_queue", {"queue": queue, "max_depth": max_depth}, nothing)

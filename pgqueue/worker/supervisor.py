@@ -39,6 +39,7 @@ from pgqueue.worker.probes import Probes
 from pgqueue.worker.pump import Pump
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shutdown import Shutdown
+from pgqueue.worker.turns import Turns
 from pgqueue.worker.wakeup import Listener
 from pgqueue.worker.watching import watch
 
@@ -219,7 +220,9 @@ class Supervisor:
             self._summaries(),
             self._lose_patience(),
         ]
-        await _until_done(follow("pump", pump.run(queues, tasks)), background)
+        await _until_done(
+            follow("pump", pump.run(queues, tasks, Turns(o.weights, strict=o.strict))), background
+        )
         await self._farewell(control, listener, liveness.worker_id)
         if self._mismatch:
             raise self._mismatch

@@ -121,6 +121,20 @@ def test_names_are_needed(pgq, command):
     assert "a name is a text of printable characters" in pgq("queues", command, "a\nb").err
 
 
+def test_a_queue_is_limited_and_shown_so(pgq, jobs):
+    assert pgq("queues", "limit", "mail", "1").out == "mail: 1 job may wait\n"
+    assert pgq("queues", "list").lines[1].endswith("limit: 1")
+    assert pgq("call", "add", "-Q", "mail").code == 0
+    assert pgq("queues", "list").lines[1].endswith("full: 1")
+    refused = pgq("call", "add", "-Q", "mail")
+    assert refused.code == 1
+    assert 'queue "mail" is full: at most 1 jobs may wait in it' in refused.err
+    assert pgq("queues", "list", "--json").json[0]["max_depth"] == 1
+    assert pgq("queues", "limit", "mail", "none").out == "mail: any number of jobs may wait\n"
+    assert pgq("call", "add", "-Q", "mail").code == 0
+    assert "give a number of jobs" in pgq("queues", "limit", "mail", "few").err
+
+
 # ── purge ──
 
 
