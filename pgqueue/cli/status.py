@@ -149,6 +149,8 @@ def _said(queue: QueueRow) -> Iterator[str]:
     if queue.max_depth is not None:
         full = queue.ready + queue.scheduled >= queue.max_depth
         yield f"{'full' if full else 'limit'}: {queue.max_depth:,}"
+    if queue.keep is not None:
+        yield f"kept: {formats.age(queue.keep)}"
 
 
 def _show_workers(workers: list[WorkerRow]) -> None:

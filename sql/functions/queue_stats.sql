@@ -1,4 +1,4 @@
--- What waits and runs in every queue that has something, was paused or limited. Counting reads all of
+-- What waits and runs in every queue that has something, or of which something was said. Counting reads all of
 -- jobs_live: for people and for minutes, not for a loop.
 create or replace view pgqueue.queue_stats as
 select
@@ -9,7 +9,8 @@ select
     coalesce(j.scheduled, 0) as scheduled,
     coalesce(j.running, 0) as running,
     j.oldest_ready,
-    q.max_depth
+    q.max_depth,
+    q.keep
 from (
     select
         l.queue,

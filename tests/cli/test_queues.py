@@ -135,6 +135,13 @@ def test_a_queue_is_limited_and_shown_so(pgq, jobs):
     assert "give a number of jobs" in pgq("queues", "limit", "mail", "few").err
 
 
+def test_a_queue_keeps_its_jobs_for_a_time_of_its_own(pgq):
+    assert pgq("queues", "keep", "mail", "3600").out == "mail: finished jobs are kept for 60 min\n"
+    assert pgq("queues", "list").lines[1].endswith("kept: 60 min")
+    assert "as long as all others" in pgq("queues", "keep", "mail", "none").out
+    assert "give a number of seconds" in pgq("queues", "keep", "mail", "nan").err
+
+
 # ── purge ──
 
 

@@ -180,3 +180,39 @@ def test_what_is_not_committed_yet_is_by_how_much_a_limit_may_be_passed(jobs, ot
         jobs.add()
         other.add()
     assert queues(jobs)[0].ready == 2
+
+
+# ── how long finished jobs are kept ──
+
+
+def prune(jobs, pages=100):
+    """Go through all of the history by slices; return how many jobs were deleted."""
+    place, total = ("", 0), 0
+    while True:
+        found = jobs.run(operations.prune_queues(*place, pages))
+        place, total = found[:2], total + found.pruned
+        if place == ("", 0):
+            return total
+
+
+@pytest.mark.parametrize("pages", [1, 100])
+def test_a_queues_finished_jobs_are_deleted_in_their_time_by_slices(jobs, clock, worker, pages):
+    args = f'["{"x" * 500}"]'
+    batches = {"old": 30, "kept": 30, "young": 5}
+    for name, number in batches.items():
+        queue = "other" if name == "kept" else "default"
+        for _ in range(number):
+            jobs.add(queue=queue, args=args)
+        for state in ("failed", "succeeded"):
+            jobs.finish(*jobs.claim(worker, queues=[queue], limit=number // 2), state=state)
+        jobs.finish(*jobs.claim(worker, queues=[queue]))
+        clock.advance(60 if name == "kept" else 0)
+    assert prune(jobs, pages) == 0
+    jobs.run(operations.keep_finished("default", 59))
+    assert prune(jobs, pages) == 30
+    left = "select array_agg(distinct queue order by queue), count(*) from pgqueue.jobs"
+    assert jobs.connection.execute(left).fetchone() == (["default", "other"], 35)
+    assert [(row.queue, row.keep) for row in queues(jobs)] == [("default", 59.0)]
+    jobs.run(operations.keep_finished("default", None))
+    clock.advance(3600)
+    assert prune(jobs, pages) == 0
