@@ -115,6 +115,8 @@ class Stream:
         #: The places of calls with unique keys that are under way, by the id that each was given.
         self._unique: dict[str, int] = {}
         self._wake: set[str] = set()
+        #: Where jobs have been copied to, which asks nobody whether there is room.
+        self._copied_to: set[str] = set()
         #: Those that are to be told of when they have been sent.
         self._untold: list[NewJob] = []
         self._jobs: Iterator[NewJob] = map(self._note, jobs)
@@ -149,6 +151,8 @@ class Stream:
                 placed = yield operations.enqueue_unique([job for job, _ in unique])
                 self._found(unique, placed)
             self.tell()
+        if self._copied_to:
+            yield operations.admit(self._copied_to)
         if self._wake:
             # Last: who looks at the gate early may look before a worker lies down.
             yield operations.wake(self._wake)
@@ -204,6 +208,7 @@ class Stream:
             if job.chosen or job.unique is not None:
                 rest.append(job)
                 continue
+            self._copied_to.add(job.queue)
             if job.notify and job.queue not in self._wake and run_at(job, now) - now < SOON:
                 self._wake.add(job.queue)
             yield job

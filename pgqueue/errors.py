@@ -12,7 +12,8 @@
     │   ├── UnknownTask               no task is registered under this name (also a LookupError)
     │   └── SchemaMismatch            the database's schema is missing, older or newer
     ├── EnqueueRefused                the database would not take a job; nothing was enqueued
-    │   └── DuplicateJob              another job holds its unique key
+    │   ├── DuplicateJob              another job holds its unique key
+    │   └── QueueFull                 as many jobs wait in its queue as may
     ├── TaskSignal                    a task speaks to the worker
     │   ├── Retry                     "run me again later"
     │   ├── Reject                    "I am not for you", for good or back to the queue
@@ -91,6 +92,14 @@ class DuplicateJob(EnqueueRefused):
     def __init__(self, message: str, id: str | None = None) -> None:  # noqa: A002 (what it is)
         super().__init__(message)
         self.id = id
+
+
+class QueueFull(EnqueueRefused):
+    """As many jobs wait in the queue as may, by `pgq queues limit`.
+
+    PostgreSQL has refused the statement, so a transaction that it was part of can only be rolled
+    back, to a savepoint if there is one.
+    """
 
 
 class TaskSignal(PgQueueError):  # noqa: N818 (a message, not a failure)

@@ -174,6 +174,14 @@ class PrunedKeys(NamedTuple):
     pruned: int
 
 
+class PrunedQueues(NamedTuple):
+    """A slice of the history: in which table it ends and at which page, how many jobs went."""
+
+    leaf: str
+    page: int
+    pruned: int
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """What a worker finds out about the others, and how many live, itself included."""
@@ -299,6 +307,10 @@ class QueueRow:
     scheduled: int
     running: int
     oldest_ready: float | None
+    #: How many jobs may wait in it; None: no end of them.
+    max_depth: int | None = None
+    #: For how many seconds its finished jobs are kept; None: as long as all others.
+    keep: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

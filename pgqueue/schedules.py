@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias, TypedDict
 
-from pgqueue.canvas.layout import Maker
+from pgqueue.canvas.drafts import Maker
 from pgqueue.cron import crontab
 from pgqueue.errors import ConfigurationError, InvalidOption, PgQueueError
 from pgqueue.options import checked_name, new_job

@@ -20,6 +20,16 @@ with job as materialized (
         as j (id, queue, task, priority, max_attempts, eta, countdown, expires, expires_in, args,
               kwargs, headers, notify, chosen, parent_id, root_id, open_parents, linked),
         (select pgqueue.now() as now) t
+), admitted as materialized (
+    select bool_and(pgqueue.admit(d.queue, d.jobs)) as all
+    from (
+        select j.queue, count(*) as jobs
+        from job j
+        join pgqueue.queues q on q.name = j.queue and q.max_depth is not null
+        where j.waits is not true
+          and not (j.chosen and exists (select from pgqueue.jobs_live l where l.id = j.id))
+        group by j.queue
+    ) d
 ), enqueued as (
     insert into pgqueue.jobs_live
         (id, state, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs,
@@ -41,7 +51,7 @@ with job as materialized (
              else j.headers end,
         j.parent_id, j.root_id, j.open_parents, j.linked
     from job j
-    where not (j.chosen and pgqueue.is_finished(j.id))
+    where not (j.chosen and pgqueue.is_finished(j.id)) and coalesce((select a.all from admitted a), true)
     on conflict (id) do nothing
     returning id
 ), kept as materialized (

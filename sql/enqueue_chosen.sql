@@ -15,6 +15,11 @@ with enqueued as (
         %(parent_id)s::uuid, %(root_id)s::uuid
     from (select pgqueue.now() as now) t
     where not pgqueue.is_finished(%(id)s::uuid)
+      and case when exists (
+              select from pgqueue.queues q where q.name = %(queue)s::text and q.max_depth is not null)
+          then exists (select from pgqueue.jobs_live l where l.id = %(id)s::uuid)
+              or pgqueue.admit(%(queue)s::text, 1)
+          else true end
     on conflict (id) do nothing
     returning id, queue, run_at, created_at
 )

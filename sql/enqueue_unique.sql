@@ -29,6 +29,15 @@ with job as materialized (
              then j.id
              else pgqueue.hold(j.unique_key, j.id, j.until_start, j.seconds) end as holder
     from (select * from job order by unique_key) j
+), admitted as materialized (
+    select bool_and(pgqueue.admit(d.queue, d.jobs)) as all
+    from (
+        select h.queue, count(*) as jobs
+        from held h
+        join pgqueue.queues q on q.name = h.queue and q.max_depth is not null
+        where h.holder = h.id and not (h.chosen and exists (select from pgqueue.jobs_live l where l.id = h.id))
+        group by h.queue
+    ) d
 ), enqueued as (
     insert into pgqueue.jobs_live
         (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers,
@@ -39,6 +48,7 @@ with job as materialized (
         h.parent_id, h.root_id
     from held h
     where (h.holder = h.id or h.replaces) and not (h.chosen and pgqueue.is_finished(h.id))
+      and coalesce((select a.all from admitted a), true)
     on conflict (id) do nothing
     returning id
 ), kept as materialized (

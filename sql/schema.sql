@@ -44,6 +44,31 @@ begin
     perform pg_notify('pgqueue.control', '');
 end $$;
 
+CREATE FUNCTION pgqueue.admit(queue text, jobs bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    most  integer := (select q.max_depth from pgqueue.queues q where q.name = admit.queue);
+begin
+    if most is null or (
+        select count(*)
+        from (
+            select
+            from pgqueue.jobs_live j
+            where j.queue = admit.queue and j.state = 'queued'
+            limit greatest(most - jobs + 1, 0)
+        ) w
+    ) + jobs <= most then
+        return true;
+    end if;
+    raise exception 'queue % is full: at most % jobs may wait in it; nothing was enqueued',
+        to_json(admit.queue), most
+        using errcode = 'PGQ01', hint = 'pgqueue.limit_queue() sets the limit';
+end $$;
+
 CREATE TABLE pgqueue.jobs (
     id uuid NOT NULL,
     state pgqueue.job_state NOT NULL,
@@ -322,6 +347,10 @@ begin
 
     if enqueue.id is not null and pgqueue.is_finished(enqueue.id) then
         return enqueue.id;
+    end if;
+    if exists (select from pgqueue.queues q where q.name = enqueue.queue and q.max_depth is not null)
+       and not (enqueue.id is not null and exists (select from pgqueue.jobs_live l where l.id = enqueue.id)) then
+        perform pgqueue.admit(enqueue.queue, 1);
     end if;
     insert into pgqueue.jobs_live
         (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
@@ -773,9 +802,32 @@ begin
         where j.id = job_id and j.state in ('succeeded', 'failed', 'cancelled'));
 end $$;
 
+CREATE TABLE pgqueue.queues (
+    name text NOT NULL,
+    paused_at timestamp with time zone,
+    max_depth integer,
+    keep interval,
+    CONSTRAINT queues_keep_check CHECK ((keep >= '00:00:00'::interval)),
+    CONSTRAINT queues_max_depth_check CHECK ((max_depth >= 0))
+);
+
+CREATE FUNCTION pgqueue.keep_finished(queue text, keep interval) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ INSERT INTO pgqueue.queues AS q (name, keep)
+   VALUES (keep_finished.queue, keep_finished.keep) ON CONFLICT(name) DO UPDATE SET keep = excluded.keep;
+END;
+
 CREATE FUNCTION pgqueue.lifeline(worker bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended(('pgqueue.worker:'::text || worker), (0)::bigint);
+
+CREATE FUNCTION pgqueue.limit_queue(queue text, max_depth integer) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ INSERT INTO pgqueue.queues AS q (name, max_depth)
+   VALUES (limit_queue.queue, limit_queue.max_depth) ON CONFLICT(name) DO UPDATE SET max_depth = excluded.max_depth;
+END;
 
 CREATE FUNCTION pgqueue.lock_waiting(roots uuid[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -808,11 +860,6 @@ end $$;
 CREATE FUNCTION pgqueue.now() RETURNS timestamp with time zone
     LANGUAGE sql PARALLEL SAFE
     RETURN clock_timestamp();
-
-CREATE TABLE pgqueue.queues (
-    name text NOT NULL,
-    paused_at timestamp with time zone
-);
 
 CREATE FUNCTION pgqueue.pause(queue text) RETURNS void
     LANGUAGE sql
@@ -861,6 +908,51 @@ begin
       and not exists (select from pgqueue.jobs_live j where j.id = k.job_id);
     get diagnostics pruned = row_count;
 end $$;
+
+CREATE FUNCTION pgqueue.prune_queues(after text, page bigint, pages integer, OUT leaf text, OUT last bigint, OUT pruned bigint) RETURNS record
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    moment  timestamptz := pgqueue.now();
+    names   text[];
+    keeps   interval[];
+begin
+    leaf := '';
+    last := 0;
+    pruned := 0;
+    select array_agg(q.name), array_agg(q.keep) into names, keeps
+    from pgqueue.queues q
+    where q.keep is not null;
+    if names is null then
+        return;
+    end if;
+    select d.leaf, d.first + prune_queues.pages into leaf, last
+    from (
+        select
+            c.relname::text as leaf,
+            case when c.relname = prune_queues.after then prune_queues.page else 0 end as first,
+            pg_relation_size(c.oid) / current_setting('block_size')::bigint as size
+        from pg_inherits i
+        join pg_class c on c.oid = i.inhrelid
+        where i.inhparent in ('pgqueue.jobs_succeeded'::regclass, 'pgqueue.jobs_failed'::regclass,
+                              'pgqueue.jobs_cancelled'::regclass)
+          and c.relname >= prune_queues.after
+    ) d
+    where d.first < d.size
+    order by d.leaf
+    limit 1;
+    if leaf is null then
+        leaf := '';
+        last := 0;
+        return;
+    end if;
+    execute format(
+        'delete from pgqueue.%I j
+         using unnest($1, $2) as k (queue, keep)
+         where j.ctid >= $3 and j.ctid < $4 and j.queue = k.queue and j.finished_at < $5 - k.keep', leaf)
+        using names, keeps, format('(%s,0)', last - pages)::tid, format('(%s,0)', last)::tid, moment;
+    get diagnostics pruned = row_count;
+end $_$;
 
 CREATE FUNCTION pgqueue.remove_schedule(name text) RETURNS boolean
     LANGUAGE plpgsql
@@ -1302,7 +1394,9 @@ CREATE VIEW pgqueue.queue_stats AS
     COALESCE(j.ready, (0)::bigint) AS ready,
     COALESCE(j.scheduled, (0)::bigint) AS scheduled,
     COALESCE(j.running, (0)::bigint) AS running,
-    j.oldest_ready
+    j.oldest_ready,
+    q.max_depth,
+    q.keep
    FROM (( SELECT l.queue,
             count(*) FILTER (WHERE (l.state = 'waiting'::pgqueue.job_state)) AS waiting,
             count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at <= t.now))) AS ready,

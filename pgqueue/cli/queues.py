@@ -1,4 +1,4 @@
-"""`pgq queues`: list, pause, resume."""
+"""`pgq queues`: list, pause, resume, limit, keep."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import Failure, database_options, examples, json_option
 from pgqueue.cli.status import show_queues
 from pgqueue.describe import one_line
+from pgqueue.limits import LONGEST
 from pgqueue.options import checked_name
+
+#: Of the column's type.
+MOST_JOBS = 2**31 - 1
 
 
 @click.group(epilog=examples("pgq queues list", "pgq queues pause mail", "pgq queues resume --all"))
 def queues() -> None:
-    """List, pause and resume queues.
+    """List, pause, resume and limit queues, and say how long they keep finished jobs.
 
     A queue exists as soon as a job is enqueued to it.
     """
@@ -25,7 +29,7 @@ def queues() -> None:
 @json_option
 @database_options
 def list_queues(target: Target, as_json: bool) -> None:
-    """List the queues that hold unfinished jobs or are paused."""
+    """List the queues that hold unfinished jobs, are paused or have a limit."""
     with target.session() as session:
         rows = session.run(operations.queues())
     if as_json:
@@ -73,6 +77,58 @@ def resume(target: Target, names: tuple[str, ...], every: bool) -> None:
         for name in _chosen(names, every, paused):
             session.run(operations.resume(name))
             click.echo(f"{one_line(name)} {'resumed' if name in paused else 'was not paused'}")
+
+
+@queues.command(epilog=examples("pgq queues limit mail 10000", "pgq queues limit mail none"))
+@click.argument("name")
+@click.argument("most", metavar="JOBS|none", callback=lambda _ctx, _param, said: _most(said))
+@database_options
+def limit(target: Target, name: str, most: int | None) -> None:
+    """Limit how many jobs may wait in a queue.
+
+    An enqueue that would make it more is refused, with an error of its own. What waits already
+    stays, and what runs does not count. `none` takes the limit away.
+    """
+    with target.session() as session:
+        session.run(operations.limit_queue(checked_name("queue", name), most))
+    said = "any number of jobs" if most is None else formats.plural(most, "job")
+    click.echo(f"{one_line(name)}: {said} may wait")
+
+
+@queues.command(epilog=examples("pgq queues keep pings 3600", "pgq queues keep pings none"))
+@click.argument("name")
+@click.argument("seconds", metavar="SECONDS|none", callback=lambda _ctx, _param, said: _age(said))
+@database_options
+def keep(target: Target, name: str, seconds: float | None) -> None:
+    """Keep a queue's finished jobs for a shorter time than the others.
+
+    Workers delete what is older, within minutes. `none`: as long as the table pgqueue.retention
+    says.
+    """
+    with target.session() as session:
+        session.run(operations.keep_finished(checked_name("queue", name), seconds))
+    kept = "as long as all others" if seconds is None else f"for {formats.age(seconds)}"
+    click.echo(f"{one_line(name)}: finished jobs are kept {kept}")
+
+
+def _age(said: str) -> float | None:
+    if said == "none":
+        return None
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST:
+        raise click.BadParameter(f"give a number of seconds up to {LONGEST:,}, or none")
+    return seconds
+
+
+def _most(said: str) -> int | None:
+    if said == "none":
+        return None
+    if not said.isdecimal() or int(said) > MOST_JOBS:
+        raise click.BadParameter(f"give a number of jobs up to {MOST_JOBS:,}, or none")
+    return int(said)
 
 
 def _known(session: Session) -> set[str]:

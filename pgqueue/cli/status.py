@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 import psycopg
 
@@ -133,11 +135,22 @@ def show_queues(queues: list[QueueRow]) -> None:
     """Print a table of queues."""
     rows = [
         (q.queue, q.waiting, q.scheduled, q.ready, q.running, formats.age(q.oldest_ready) or "-",
-         "paused" if q.paused else "")
+         " ".join(_said(q)))
         for q in queues
     ]  # fmt: skip
     titles = ("QUEUE", "WAITING", "SCHEDULED", "READY", "RUNNING", "OLDEST READY", "")
     tables.show(titles, rows, right=_ALL, whole=_ALL)
+
+
+def _said(queue: QueueRow) -> Iterator[str]:
+    """What has been said of a queue."""
+    if queue.paused:
+        yield "paused"
+    if queue.max_depth is not None:
+        full = queue.ready + queue.scheduled >= queue.max_depth
+        yield f"{'full' if full else 'limit'}: {queue.max_depth:,}"
+    if queue.keep is not None:
+        yield f"kept: {formats.age(queue.keep)}"
 
 
 def _show_workers(workers: list[WorkerRow]) -> None:

@@ -25,6 +25,7 @@ from pgqueue.options import checked_name
 from pgqueue.settings import Settings
 from pgqueue.worker.logs import FORMATS, LEVELS, configure_logging
 from pgqueue.worker.processes import PROC
+from pgqueue.worker.rotation import weighed
 from pgqueue.worker.settings import MOST, WorkerOptions, sized
 from pgqueue.worker.supervisor import run_worker
 
@@ -44,7 +45,13 @@ from pgqueue.worker.supervisor import run_worker
     "--queues",
     multiple=True,
     metavar="QUEUE,…",
-    help="The queues to serve; they take turns.  [default: those of its tasks]",
+    help="The queues to serve; they take turns, high:3,low:1 by their weights.  [default: those of "
+    "its tasks]",
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Take from a queue only what those named before it leave.",
 )
 @click.option(
     "-c",
@@ -137,6 +144,7 @@ from pgqueue.worker.supervisor import run_worker
 def worker(
     app: str | None,
     queues: tuple[str, ...],
+    strict: bool,
     concurrency: int | None,
     processes: int | None,
     name: str | None,
@@ -176,12 +184,17 @@ def worker(
         "max_memory_per_child": max_memory_per_child,
     }
     slots = sized(processes, concurrency)
+    weights = weighed(names(queues))
+    if strict and (not weights or set(weights.values()) != {1.0}):
+        raise click.UsageError("--strict goes by the order of -Q: name the queues, without weights")
     options = WorkerOptions(
         app=project.app,
         name=checked_name("name", process_name(name)),
         processes=slots[0],
         concurrency=slots[1],
-        queues=tuple(checked_name("queue", queue) for queue in names(queues)),
+        queues=tuple(weights),
+        weights=weights,
+        strict=strict,
         grace=grace,
         limits=checked_limits(time_limit, soft_time_limit),
         max_tasks_per_child=max_tasks_per_child or math.inf,

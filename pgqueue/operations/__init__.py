@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pgqueue.operations.control import (
     answers as answers,
+    keep_finished as keep_finished,
+    limit_queue as limit_queue,
     pause as pause,
     resume as resume,
     set_rate_limit as set_rate_limit,
@@ -29,6 +31,7 @@ from pgqueue.operations.fleet import (
     next_due as next_due,
     prune_groups as prune_groups,
     prune_keys as prune_keys,
+    prune_queues as prune_queues,
     prune_workers as prune_workers,
     reconcile as reconcile,
     register as register,
@@ -37,6 +40,7 @@ from pgqueue.operations.fleet import (
     watch as watch,
 )
 from pgqueue.operations.jobs import (
+    admit as admit,
     cancel as cancel,
     cancel_requested as cancel_requested,
     claim as claim,

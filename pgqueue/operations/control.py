@@ -55,3 +55,13 @@ def pause(queue: str) -> Query[None]:
 def resume(queue: str) -> Query[None]:
     """Let claims from a queue go on."""
     return Query("resume", {"queue": queue}, nothing)
+
+
+def limit_queue(queue: str, max_depth: int | None) -> Query[None]:
+    """Limit how many jobs may wait in a queue; None: no end of them."""
+    return Query("limit_queue", {"queue": queue, "max_depth": max_depth}, nothing)
+
+
+def keep_finished(queue: str, seconds: float | None) -> Query[None]:
+    """Say for how long a queue's finished jobs are kept; None: as long as all others."""
+    return Query("keep_finished", {"queue": queue, "seconds": seconds}, nothing)

@@ -15,6 +15,7 @@ from pgqueue.rows import (
     Lane,
     Lost,
     PrunedKeys,
+    PrunedQueues,
     Unfollowed,
     Watch,
 )
@@ -144,6 +145,12 @@ def prune_keys(after: str, limit: int) -> Query[PrunedKeys]:
     """Look at up to `limit` unique keys after this one, and take away those that nobody holds."""
     params = {"after": after, "limit": limit}
     return Query("prune_keys", params, lambda rows: PrunedKeys(*rows[0]))
+
+
+def prune_queues(after: str, page: int, pages: int) -> Query[PrunedQueues]:
+    """Delete what queues do not keep so long, in so many pages of the history after this one."""
+    params = {"after": after, "page": page, "pages": pages}
+    return Query("prune_queues", params, lambda rows: PrunedQueues(*rows[0]))
 
 
 def prune_groups() -> Query[int]:

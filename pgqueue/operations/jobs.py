@@ -92,6 +92,11 @@ def copy_jobs(jobs: Iterable[NewJob], now: datetime) -> Copy:
     return Copy("copy_jobs", job_blocks(jobs, now))
 
 
+def admit(queues: Iterable[str]) -> Query[None]:
+    """Raise `QueueFull` if one of these queues holds more jobs than it may."""
+    return Query("admit", {"queues": text_array(queues)}, nothing)
+
+
 def moment() -> Query[datetime]:
     """Return the time by the database's clock, whatever the connection makes of times."""
     return Query("moment", {}, lambda rows: EPOCH + timedelta(microseconds=rows[0][0]))

@@ -1,17 +1,19 @@
-"""Turns PostgreSQL's "no such table" into what to do about it, whichever library says it."""
+"""Turns errors of PostgreSQL that are ours into what they mean, whichever library says them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgqueue.errors import SchemaMismatch
+from pgqueue.errors import QueueFull, SchemaMismatch
 
 #: undefined_table, invalid_schema_name
 _MISSING = ("42P01", "3F000")
+#: What sql/functions/admit.sql raises.
+_FULL = "PGQ01"
 
 
 class explained:  # noqa: N801 (used like contextlib's, and a third of its cost)
-    """Raises `SchemaMismatch` in a block for an error that says that our schema is not there."""
+    """Raises `SchemaMismatch` for an error that says that our schema is missing, or `QueueFull`."""
 
     __slots__ = ("_schema",)
 
@@ -30,6 +32,8 @@ def _explain(error: Exception, schema: str) -> None:
     for cause in _causes(error):
         state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
         message = _message(cause)
+        if state == _FULL:
+            raise QueueFull(message) from error
         if state in _MISSING and (f"{schema}." in message or f'"{schema}"' in message):
             raise SchemaMismatch(
                 f"the database has no pgqueue schema {schema!r}, or an older one "

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pgqueue.backoff import Doubling
 from pgqueue.rows import ClaimedJob, Lane
+from pgqueue.worker.rotation import Rotation
 
 PRIORITIES = range(9, -1, -1)
 #: A sweep from the start of the index at least this often (seconds) …
@@ -25,8 +26,9 @@ POLLS_AWAKE = 3
 class Cursors:
     """Where each lane's next scan begins: at the last job that was claimed there."""
 
-    def __init__(self, queues: Sequence[str]) -> None:
+    def __init__(self, queues: Sequence[str], rotation: Rotation | None = None) -> None:
         self.queues: list[str] = []
+        self._rotation = rotation or Rotation({}, strict=False)
         self._start: dict[tuple[str, int], Lane] = {}
         self._place: dict[tuple[str, int], Lane] = {}
         self.serve(queues)
@@ -37,21 +39,20 @@ class Cursors:
         lanes = {(q, p): Lane(q, p) for q in queues for p in PRIORITIES}
         self._start |= lanes
         self._place = lanes | self._place
+        self._rotation.serve(queues)
 
     def lanes(self, *, sweep: bool) -> list[Lane]:
-        """Return the lanes to scan, best first; a sweep begins each at its start.
-
-        The queue that is first takes turns, so that a full one does not starve the others.
-        """
-        self.queues = [*self.queues[1:], *self.queues[:1]]
+        """Return the lanes to scan, best first; a sweep begins each at its start."""
         places = self._start if sweep else self._place
-        return [places[queue, priority] for queue in self.queues for priority in PRIORITIES]
+        order = self._rotation.order()
+        return [places[queue, priority] for queue in order for priority in PRIORITIES]
 
-    def advance(self, jobs: Sequence[ClaimedJob]) -> None:
-        """Note the last job that was claimed in each lane.
+    def advance(self, jobs: Sequence[ClaimedJob], limit: int = 0) -> None:
+        """Note the last job that was claimed in each lane, and how many of which queue.
 
         Where a sweep found late jobs, this moves the cursor back: more of them may follow.
         """
+        self._rotation.took(jobs, limit)
         last = {(job.queue, job.priority): job for job in jobs}
         for (queue, priority), job in last.items():
             self._place[queue, priority] = Lane(queue, priority, job.run_at, job.id)

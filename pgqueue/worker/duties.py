@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.migrate import DAYS_AHEAD
-from pgqueue.rows import Lost
+from pgqueue.rows import Lost, PrunedQueues
 from pgqueue.worker.control import Control, Runner
 
 log = logging.getLogger("pgqueue.worker")
@@ -20,6 +20,8 @@ MAX_CRASHES = 3
 #: How many edges, or unique keys, a duty looks at in one go: 0.12 s of a busy machine, of a
 #: million edges.
 SLICE = 20_000
+#: How many pages of the history the duty for queues reads in one go: 80 MB.
+PAGES = 10_000
 NOWHERE = UUID(int=0)
 
 
@@ -95,9 +97,15 @@ async def _prune_keys(run: Runner, *, place: list[str]) -> None:
     place[0] = found.last if found.keys == SLICE else ""
 
 
+async def _prune_queues(run: Runner, *, place: list[PrunedQueues]) -> None:
+    """Delete what its queue does not keep in the next slice of the history."""
+    place[0] = await run(operations.prune_queues(place[0].leaf, place[0].page, PAGES))
+
+
 DUTIES = (
     Duty("follow", 10.0, partial(_follow, place=[NOWHERE, NOWHERE])),
     Duty("keys", 10.0, partial(_prune_keys, place=[""])),
     Duty("partitions", 3600.0, keep_partitions),
     Duty("prune", 600.0, prune),
+    Duty("queues", 10.0, partial(_prune_queues, place=[PrunedQueues("", 0, 0)])),
 )

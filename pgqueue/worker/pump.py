@@ -25,6 +25,7 @@ from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.liveness import Liveness
 from pgqueue.worker.reports import Batch
+from pgqueue.worker.rotation import Rotation
 from pgqueue.worker.shutdown import Shutdown
 from pgqueue.worker.wakeup import Listener
 
@@ -76,9 +77,9 @@ class Pump:
         self._cursors.serve(queues)
         self.wake()
 
-    async def run(self, queues: Sequence[str], tasks: Sequence[str]) -> None:
+    async def run(self, queues: Sequence[str], tasks: Sequence[str], rotation: Rotation) -> None:
         """Work until stopping is asked for and every job in hand is written down."""
-        self._cursors, self._tasks = claims.Cursors(queues), tasks
+        self._cursors, self._tasks = claims.Cursors(queues, rotation), tasks
         loop = asyncio.get_running_loop()
         while True:
             board.tick()
@@ -170,9 +171,9 @@ class Pump:
         self._schedule.looked(look, len(jobs), want, now)
         if answers.get("due") is not None:
             self._schedule.due_within(answers["due"], now)
+        self._cursors.advance(jobs, want)
         if not jobs:
             return
-        self._cursors.advance(jobs)
         self._crew.hand_out(jobs, now)
         if self._shutdown.under_way:  # asked for while the claim was under way
             self._crew.recall()

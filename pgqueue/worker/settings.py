@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pgqueue.limits import NO_LIMITS, Limits
@@ -24,6 +24,9 @@ class WorkerOptions:
     processes: int
     concurrency: int
     queues: tuple[str, ...] = ()
+    #: How much of the worker each of the queues gets, 1 if it is not said; or all in their order.
+    weights: Mapping[str, float] = field(default_factory=dict)
+    strict: bool = False
     grace: float = 25.0
     limits: Limits = NO_LIMITS
     max_tasks_per_child: float = math.inf

@@ -38,6 +38,7 @@ from pgqueue.worker.journal import Journal
 from pgqueue.worker.liveness import Liveness
 from pgqueue.worker.probes import Probes
 from pgqueue.worker.pump import Pump
+from pgqueue.worker.rotation import Rotation
 from pgqueue.worker.scheduler import Scheduler
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shutdown import Shutdown
@@ -230,7 +231,8 @@ class Supervisor:
             self._summaries(),
             self._lose_patience(),
         ]
-        await until_done(follow("pump", pump.run(queues, tasks)), background)
+        rotation = Rotation(o.weights, strict=o.strict)
+        await until_done(follow("pump", pump.run(queues, tasks, rotation)), background)
         await self._farewell(control, listener, liveness.worker_id)
         if self._mismatch:
             raise self._mismatch

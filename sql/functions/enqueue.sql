@@ -70,6 +70,10 @@ begin
     if enqueue.id is not null and pgqueue.is_finished(enqueue.id) then
         return enqueue.id;
     end if;
+    if exists (select from pgqueue.queues q where q.name = enqueue.queue and q.max_depth is not null)
+       and not (enqueue.id is not null and exists (select from pgqueue.jobs_live l where l.id = enqueue.id)) then
+        perform pgqueue.admit(enqueue.queue, 1);
+    end if;
     insert into pgqueue.jobs_live
         (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
     values

@@ -1,4 +1,4 @@
--- What waits and runs in every queue that has something or was paused. Counting reads all of
+-- What waits and runs in every queue that has something, or of which something was said. Counting reads all of
 -- jobs_live: for people and for minutes, not for a loop.
 create or replace view pgqueue.queue_stats as
 select
@@ -8,7 +8,9 @@ select
     coalesce(j.ready, 0) as ready,
     coalesce(j.scheduled, 0) as scheduled,
     coalesce(j.running, 0) as running,
-    j.oldest_ready
+    j.oldest_ready,
+    q.max_depth,
+    q.keep
 from (
     select
         l.queue,

@@ -121,6 +121,27 @@ def test_names_are_needed(pgq, command):
     assert "a name is a text of printable characters" in pgq("queues", command, "a\nb").err
 
 
+def test_a_queue_is_limited_and_shown_so(pgq, jobs):
+    assert pgq("queues", "limit", "mail", "1").out == "mail: 1 job may wait\n"
+    assert pgq("queues", "list").lines[1].endswith("limit: 1")
+    assert pgq("call", "add", "-Q", "mail").code == 0
+    assert pgq("queues", "list").lines[1].endswith("full: 1")
+    refused = pgq("call", "add", "-Q", "mail")
+    assert refused.code == 1
+    assert 'queue "mail" is full: at most 1 jobs may wait in it' in refused.err
+    assert pgq("queues", "list", "--json").json[0]["max_depth"] == 1
+    assert pgq("queues", "limit", "mail", "none").out == "mail: any number of jobs may wait\n"
+    assert pgq("call", "add", "-Q", "mail").code == 0
+    assert "give a number of jobs" in pgq("queues", "limit", "mail", "few").err
+
+
+def test_a_queue_keeps_its_jobs_for_a_time_of_its_own(pgq):
+    assert pgq("queues", "keep", "mail", "3600").out == "mail: finished jobs are kept for 60 min\n"
+    assert pgq("queues", "list").lines[1].endswith("kept: 60 min")
+    assert "as long as all others" in pgq("queues", "keep", "mail", "none").out
+    assert "give a number of seconds" in pgq("queues", "keep", "mail", "nan").err
+
+
 # ── purge ──
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pgqueue import operations
-from pgqueue.rows import QueueRow
+import psycopg
+import pytest
+
+from pgqueue import QueueFull, operations
+from pgqueue.identifiers import uuid7
+from pgqueue.rows import Edge, NewJob, QueueRow, Unique
 
 
 def queues(jobs):
@@ -94,3 +98,121 @@ def test_counts_cover_every_state_history_included(jobs, worker):
 
 def test_counts_of_nothing_are_empty(jobs):
     assert jobs.run(operations.counts()) == {}
+
+
+# ── how many may wait ──
+
+
+def limited(jobs, most=2, queue="default"):
+    jobs.run(operations.limit_queue(queue, most))
+
+
+def alone(jobs, **options):
+    jobs.add(**options)
+
+
+def chosen(jobs, **options):
+    jobs.add(chosen=True, **options)
+
+
+def unique(jobs, **options):
+    jobs.run(operations.enqueue_unique([new_job(unique=Unique(str(uuid7())), **options)]))
+
+
+def many(jobs, **options):
+    jobs.run(operations.enqueue_many([new_job(**options)], wake=False))
+
+
+def canvas(jobs, **options):
+    first, then = new_job(linked=True, **options), new_job(open_parents=1, **options)
+    jobs.run(operations.enqueue_canvas([first, then], [Edge(first.id, then.id, "call")]))
+
+
+def from_sql(jobs, queue="default"):
+    jobs.value("select pgqueue.enqueue('add', queue => %s)", queue)
+
+
+def new_job(**options):
+    return NewJob(uuid7(), "add", "[]", "{}", **options)
+
+
+EVERY_WAY = pytest.mark.parametrize("enqueue", [alone, chosen, unique, many, canvas, from_sql])
+
+
+@EVERY_WAY
+def test_a_full_queue_takes_no_more_until_a_job_is_claimed(jobs, worker, enqueue):
+    limited(jobs)
+    enqueue(jobs)
+    enqueue(jobs)
+    error = psycopg.Error if enqueue is from_sql else QueueFull
+    with pytest.raises(error, match=r'^queue "default" is full: at most 2 jobs may wait in it'):
+        enqueue(jobs)
+    enqueue(jobs, queue="other")
+    row = queues(jobs)[0]
+    assert (row.queue, row.ready, row.max_depth) == ("default", 2, 2)
+    assert len(jobs.claim(worker, limit=1)) == 1
+    enqueue(jobs)
+    limited(jobs, None)
+    enqueue(jobs)
+
+
+def test_a_batch_that_does_not_fit_is_refused_as_a_whole(jobs):
+    limited(jobs)
+    with pytest.raises(QueueFull):
+        jobs.run(operations.enqueue_many([new_job() for _ in range(3)], wake=False))
+    assert jobs.value("select count(*) from pgqueue.jobs") == 0
+    jobs.run(operations.enqueue_many([new_job() for _ in range(2)], wake=False))
+
+
+def test_what_is_sent_again_is_not_refused_for_its_own_sake(jobs):
+    limited(jobs, 1)
+    for job in (new_job(chosen=True), new_job(unique=Unique("k"))):
+        send = operations.enqueue_unique([job]) if job.unique else operations.enqueue(job)
+        jobs.run(send)
+        again = send.again() if send.again else send
+        jobs.run(again)
+        jobs.run(operations.purge("default", 9))
+
+
+def test_what_is_not_committed_yet_is_by_how_much_a_limit_may_be_passed(jobs, other):
+    limited(jobs, 1)
+    with jobs.transaction():
+        jobs.add()
+        other.add()
+    assert queues(jobs)[0].ready == 2
+
+
+# ── how long finished jobs are kept ──
+
+
+def prune(jobs, pages=100):
+    """Go through all of the history by slices; return how many jobs were deleted."""
+    place, total = ("", 0), 0
+    while True:
+        found = jobs.run(operations.prune_queues(*place, pages))
+        place, total = found[:2], total + found.pruned
+        if place == ("", 0):
+            return total
+
+
+@pytest.mark.parametrize("pages", [1, 100])
+def test_a_queues_finished_jobs_are_deleted_in_their_time_by_slices(jobs, clock, worker, pages):
+    args = f'["{"x" * 500}"]'
+    batches = {"old": 30, "kept": 30, "young": 5}
+    for name, number in batches.items():
+        queue = "other" if name == "kept" else "default"
+        for _ in range(number):
+            jobs.add(queue=queue, args=args)
+        for state in ("failed", "succeeded"):
+            jobs.finish(*jobs.claim(worker, queues=[queue], limit=number // 2), state=state)
+        jobs.finish(*jobs.claim(worker, queues=[queue]))
+        clock.advance(60 if name == "kept" else 0)
+    assert prune(jobs, pages) == 0
+    jobs.run(operations.keep_finished("default", 59))
+    assert prune(jobs, pages) == 30
+    left = "select array_agg(distinct queue order by queue), count(*) from pgqueue.jobs"
+    assert jobs.connection.execute(left).fetchone() == (["default", "other"], 35)
+    assert [(row.queue, row.keep) for row in queues(jobs)] == [("default", 59.0)]
+    jobs.run(operations.keep_finished("default", None))
+    clock.advance(3600)
+    assert prune(jobs, pages) == 0

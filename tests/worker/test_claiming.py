@@ -52,6 +52,33 @@ def test_a_paused_queue_waits_and_its_resumption_wakes_the_worker(worker, send, 
     assert result.get(WAIT) == 3
 
 
+def test_a_pause_outlasts_workers_and_holds_for_one_that_is_busy(start_worker, send, app):
+    app.run(operations.pause("mail"))
+    first = start_worker("-Q", "mail,default", "--processes", "1", "-c", "1")
+    held = send("add", 1, 2, queue="mail")
+    busy = [send("add", n, 1) for n in range(50)]
+    for result in busy:
+        result.get(WAIT)
+    first.stop()
+    start_worker("-Q", "mail,default")
+    assert send("add", 0, 0).get(WAIT) == 0
+    assert held.job().attempt == 0
+    app.run(operations.resume("mail"))
+    assert held.get(WAIT) == 3
+
+
+@pytest.mark.parametrize("queues", ["high:3,low", "high,low"], ids=["weighed", "strict"])
+def test_queues_share_a_worker_or_come_strictly_in_order(start_worker, send, log_table, queues):
+    results = [send("log", queue, queue=queue) for queue in ("low", "high") for _ in range(60)]
+    strict = [] if ":" in queues else ["--strict"]
+    start_worker("-Q", queues, *strict, "--processes", "1", "-c", "1")
+    for result in results:
+        result.get(WAIT)
+    places = [place for place, queue in enumerate(log_table()) if queue == "high"]
+    assert places[0] == 0
+    assert (places == list(range(60))) == bool(strict)
+
+
 def test_a_scheduled_job_starts_at_its_time_and_not_before(worker, send):
     result = send("add", 1, 2, countdown=0.5)
     assert result.get(WAIT) == 3

@@ -26,7 +26,7 @@ CALL_OPTIONS = rows(
            note="there are no exchanges: name the queue"),
     change("group_id", "group_index", "chord", "chain", ours="group, chord, chain",
            note="made by the canvas"),
-    change("once", ours="unique_key=", note="celery-once's: unique jobs are part of pgqueue"),
+    change("once", ours="unique=", note="celery-once's: see the task's"),
     change("app", "task", "name", note="can go"),
     none("stamped_headers", note="stamping is not there; use headers="),
 )  # fmt: skip

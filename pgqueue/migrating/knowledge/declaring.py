@@ -105,9 +105,12 @@ TASK_OPTIONS = rows(
     change("abstract", note="can go: a class is no task before an instance is registered"),
     change("filter", note="can go: decorate the function itself"),
     change("run_every", ours="schedule", note="use beat_schedule or @app.periodic_task"),
-    change("once", ours="unique_key=", note="celery-once's: unique jobs are part of pgqueue"),
-    change("unique_on", "lock_expiry", "raise_on_duplicate", ours="unique_key=",
-           note="celery-singleton's: unique jobs are part of pgqueue"),
+    change("once", ours="unique=",
+           note="celery-once's: True, or a list for its keys; on_duplicate='raise' unless "
+                "graceful, unique_until='start' for unlock_before_run; a timeout is not needed"),
+    change("unique_on", ours="unique=", note="celery-singleton's: unique=[…], or True for all"),
+    change("raise_on_duplicate", ours="on_duplicate=", note="celery-singleton's: 'raise'"),
+    change("lock_expiry", note="celery-singleton's: can go: a key is held by a job that lives"),
     none("Strategy", "Request", "backend", "shadow_name", "accept_magic_kwargs",
          "after_return_always", note="how a worker runs a task cannot be replaced"),
 )  # fmt: skip

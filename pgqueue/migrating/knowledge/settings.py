@@ -48,9 +48,8 @@ _BESIDE = rows(
     change("couchdb_*", "dynamodb_*", "consul_*", "filesystem_*", "ironcache_*", "rpc_*", "redis_*",
            "mongodb_*", "cassandra_*", "elasticsearch_*", "s3_*", "gcs_*", "azureblockblob_*",
            note="can go: results are in PostgreSQL, beside the jobs"),
-    change("once", ours="unique_key=", note="celery-once's: unique jobs are part of pgqueue"),
-    change("singleton_*", ours="unique_key=",
-           note="celery-singleton's: unique jobs are part of pgqueue"),
+    change("once", note="celery-once's: can go: keys are in the database, see unique="),
+    change("singleton_*", note="celery-singleton's: can go: keys are in the database, see unique="),
     change("redbeat_*", "mongodb_scheduler_*", ours="pgqueue.schedules",
            note="can go: schedules are rows"),
 )  # fmt: skip

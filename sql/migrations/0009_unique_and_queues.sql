@@ -15,3 +15,10 @@ create table pgqueue.unique_keys (
     autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = off
 );
+
+-- How many jobs may wait in a queue; null: no end of them. Read by every enqueue, of whatever role.
+alter table pgqueue.queues add column max_depth integer check (max_depth >= 0);
+grant select (name, max_depth) on pgqueue.queues to public;
+
+-- How long a queue's finished jobs are kept, where that is shorter than pgqueue.retention says.
+alter table pgqueue.queues add column keep interval check (keep >= interval '0');
