@@ -154,6 +154,8 @@ class Lost:
     claim: int
     worker_id: int
     worker_name: str
+    #: Whether it may have begun, so that it may be what its worker died of.
+    charged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,8 @@ class Watch:
     #: The names of those that have just let go of their lifeline.
     fallen: list[str]
     living: int
+    #: Whether the worker itself has been told something that it has not answered.
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ with lanes as materialized (
         claim = j.claim + 1,
         attempt = j.attempt + 1,
         worker_id = %(worker_id)s::bigint,
-        started_at = pgqueue.now()
+        started_at = (select pgqueue.now())
     where j.ctid = any (array(select place from due)) and exists (select from claimant)
     returning j.id, j.claim, j.attempt, j.max_attempts, j.queue, j.priority, j.run_at,
         j.expires_at, j.started_at, j.task, j.args, j.kwargs, j.headers,

@@ -1,11 +1,13 @@
 -- running -> queued, or failed after the third time, for a batch of jobs whose process died.
--- A crash is not the task's failure: it counts apart from attempts. Fenced by the claim number.
+-- A crash is not the task's failure: it counts apart from attempts. Who had not begun is not charged,
+-- and goes back as it came. Fenced by the claim number.
 -- Sleepers are woken: whoever crashed or was lost looks for no jobs now. A job that is known to have
 -- done it runs alone from now on: a note in its headers says so.
 with dead as materialized (
-    select j.id, j.crashes + 1 as crashes
+    select j.id, j.crashes + d.charged::integer as crashes, d.charged
     from pgqueue.jobs_live j
-    join unnest(%(ids)s::uuid[], %(claims)s::integer[]) as d (id, claim) on j.id = d.id and j.claim = d.claim
+    join unnest(%(ids)s::uuid[], %(claims)s::integer[], %(charged)s::boolean[])
+        as d (id, claim, charged) on j.id = d.id and j.claim = d.claim
     where j.state = 'running'
     order by j.id
     for update of j
@@ -14,11 +16,11 @@ with dead as materialized (
     set state = 'queued',
         attempt = j.attempt - 1,
         crashes = d.crashes,
-        headers = case when not %(alone)s::boolean then j.headers else
-            jsonb_set(case jsonb_typeof(j.headers) when 'object' then j.headers else '{}' end,
-                      '{pgqueue}', coalesce(j.headers -> 'pgqueue', '{}') || '{"alone": true}') end,
-        past_errors = pgqueue.add_error(j.past_errors, j.attempt, j.claim, j.worker_id,
-                                        j.started_at, pgqueue.now(), %(error)s::text, null)
+        headers = case when %(alone)s::boolean then pgqueue.run_alone(j.headers) else j.headers end,
+        past_errors = case when d.charged
+            then pgqueue.add_error(j.past_errors, j.attempt, j.claim, j.worker_id,
+                                   j.started_at, pgqueue.now(), %(error)s::text, null)
+            else j.past_errors end
     from dead d
     where j.id = d.id and d.crashes < %(max_crashes)s::integer
     returning j.id, j.queue, 'queued'::pgqueue.job_state as state

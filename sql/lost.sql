@@ -1,4 +1,5 @@
--- The workers whose lease is over are declared stopped; returned are the jobs that they still ran.
+-- The workers whose lease is over are declared stopped; returned are the jobs that they still ran,
+-- and which of them are charged with a crash.
 --
 -- By the lease alone, never by how long a job has been running. A worker never declares itself lost:
 -- it lives, and its next heartbeat says so. One that is claiming at this instant holds its row and
@@ -18,7 +19,7 @@ with dead as materialized (
     where w.id = d.id
     returning w.id
 )
-select j.id::text, j.claim, d.id, d.name
-from pgqueue.running_jobs(array(select s.id from stopped s)) j
+select j.id::text, j.claim, d.id, d.name, j.charged
+from pgqueue.lost_jobs(array(select s.id from stopped s)) j
 join dead d on d.id = j.worker_id
 order by j.id

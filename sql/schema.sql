@@ -857,6 +857,70 @@ begin
     for update;
 end $$;
 
+CREATE TABLE pgqueue.jobs_live (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    state pgqueue.job_state DEFAULT 'queued'::pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
+    queue text DEFAULT 'default'::text CONSTRAINT jobs_queue_not_null NOT NULL,
+    task text CONSTRAINT jobs_task_not_null NOT NULL,
+    priority smallint DEFAULT 0 CONSTRAINT jobs_priority_not_null NOT NULL,
+    attempt integer DEFAULT 0 CONSTRAINT jobs_attempt_not_null NOT NULL,
+    max_attempts integer,
+    crashes smallint DEFAULT 0 CONSTRAINT jobs_crashes_not_null NOT NULL,
+    claim integer DEFAULT 0 CONSTRAINT jobs_claim_not_null NOT NULL,
+    worker_id bigint,
+    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    args jsonb DEFAULT '[]'::jsonb CONSTRAINT jobs_args_not_null NOT NULL,
+    kwargs jsonb DEFAULT '{}'::jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
+    headers jsonb,
+    result jsonb,
+    error text,
+    traceback text,
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean,
+    CONSTRAINT priority_is_0_to_9 CHECK (((priority >= 0) AND (priority <= 9)))
+)
+WITH (fillfactor='45', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_insert_threshold='-1', autovacuum_analyze_scale_factor='0.0', autovacuum_analyze_threshold='100000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+
+CREATE TABLE pgqueue.workers (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    hostname text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    queues text[] NOT NULL,
+    tasks text[] NOT NULL,
+    processes smallint NOT NULL,
+    concurrency integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    heartbeat_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    stats jsonb NOT NULL,
+    active jsonb NOT NULL,
+    lifeline text
+)
+WITH (fillfactor='50');
+
+CREATE FUNCTION pgqueue.lost_jobs(workers bigint[]) RETURNS TABLE(id uuid, claim integer, worker_id bigint, charged boolean)
+    LANGUAGE sql
+    BEGIN ATOMIC
+ SELECT j.id,
+     j.claim,
+     j.worker_id,
+     ((NOT (w.stats ? 'stopping'::text)) AND (w.concurrency >= row_number() OVER (PARTITION BY w.id ORDER BY (w.active @> jsonb_build_array(jsonb_build_object('id', j.id))) DESC, j.started_at, (array_position(w.queues, j.queue)), j.priority DESC, j.run_at, j.id)))
+    FROM (pgqueue.jobs_live j
+      JOIN pgqueue.workers w ON ((w.id = j.worker_id)))
+   WHERE ((cardinality(lost_jobs.workers) > 0) AND (j.worker_id = ANY (lost_jobs.workers)) AND (j.state = 'running'::pgqueue.job_state));
+END;
+
 CREATE FUNCTION pgqueue.now() RETURNS timestamp with time zone
     LANGUAGE sql PARALLEL SAFE
     RETURN clock_timestamp();
@@ -1047,6 +1111,10 @@ CREATE FUNCTION pgqueue.retry(id uuid) RETURNS uuid
     FROM pgqueue.retry(ARRAY[retry.id]) r(r);
 END;
 
+CREATE FUNCTION pgqueue.run_alone(headers jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN jsonb_set(CASE jsonb_typeof(headers) WHEN 'object'::text THEN headers ELSE '{}'::jsonb END, '{pgqueue}'::text[], (COALESCE((headers -> 'pgqueue'::text), '{}'::jsonb) || '{"alone": true}'::jsonb));
+
 CREATE FUNCTION pgqueue.run_schedule(name text) RETURNS uuid
     LANGUAGE plpgsql
     AS $$
@@ -1071,38 +1139,6 @@ begin
     where s.name = run_schedule.name;
     return job;
 end $$;
-
-CREATE TABLE pgqueue.jobs_live (
-    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
-    state pgqueue.job_state DEFAULT 'queued'::pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
-    queue text DEFAULT 'default'::text CONSTRAINT jobs_queue_not_null NOT NULL,
-    task text CONSTRAINT jobs_task_not_null NOT NULL,
-    priority smallint DEFAULT 0 CONSTRAINT jobs_priority_not_null NOT NULL,
-    attempt integer DEFAULT 0 CONSTRAINT jobs_attempt_not_null NOT NULL,
-    max_attempts integer,
-    crashes smallint DEFAULT 0 CONSTRAINT jobs_crashes_not_null NOT NULL,
-    claim integer DEFAULT 0 CONSTRAINT jobs_claim_not_null NOT NULL,
-    worker_id bigint,
-    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
-    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    expires_at timestamp with time zone,
-    cancel_requested_at timestamp with time zone,
-    args jsonb DEFAULT '[]'::jsonb CONSTRAINT jobs_args_not_null NOT NULL,
-    kwargs jsonb DEFAULT '{}'::jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
-    headers jsonb,
-    result jsonb,
-    error text,
-    traceback text,
-    past_errors jsonb,
-    parent_id uuid,
-    root_id uuid,
-    open_parents integer,
-    linked boolean,
-    CONSTRAINT priority_is_0_to_9 CHECK (((priority >= 0) AND (priority <= 9)))
-)
-WITH (fillfactor='45', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_insert_threshold='-1', autovacuum_analyze_scale_factor='0.0', autovacuum_analyze_threshold='100000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
 
 CREATE FUNCTION pgqueue.running_jobs(workers bigint[]) RETURNS TABLE(id uuid, claim integer, worker_id bigint)
     LANGUAGE sql
@@ -1487,26 +1523,6 @@ CREATE TABLE pgqueue.unique_keys (
     CONSTRAINT unique_keys_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 200)))
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
-
-CREATE TABLE pgqueue.workers (
-    id bigint NOT NULL,
-    name text NOT NULL,
-    hostname text NOT NULL,
-    pid integer NOT NULL,
-    version text NOT NULL,
-    queues text[] NOT NULL,
-    tasks text[] NOT NULL,
-    processes smallint NOT NULL,
-    concurrency integer NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    heartbeat_at timestamp with time zone NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    stopped_at timestamp with time zone,
-    stats jsonb NOT NULL,
-    active jsonb NOT NULL,
-    lifeline text
-)
-WITH (fillfactor='50');
 
 ALTER TABLE pgqueue.workers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME pgqueue.workers_id_seq

@@ -12,9 +12,7 @@ with suspects as materialized (
     update pgqueue.jobs_live j
     set state = 'queued',
         attempt = j.attempt - 1,
-        headers =
-            jsonb_set(case jsonb_typeof(j.headers) when 'object' then j.headers else '{}' end,
-                      '{pgqueue}', coalesce(j.headers -> 'pgqueue', '{}') || '{"alone": true}'),
+        headers = pgqueue.run_alone(j.headers),
         past_errors = pgqueue.add_error(j.past_errors, j.attempt, j.claim, j.worker_id,
                                         j.started_at, pgqueue.now(), %(error)s::text, null)
     from suspects s

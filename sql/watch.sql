@@ -7,6 +7,9 @@
 -- Nobody waits here, for a watcher's own heartbeat comes over the same connection: of two watchers
 -- one gets the lock, and a row that is being written is its worker's sign of life, or its end.
 -- Writes nothing as long as everybody is well.
+--
+-- And whether the watcher itself has been told something, which it may not have heard: who cannot
+-- listen would else do it with its next heartbeat.
 with fallen as materialized (
     select w.id
     from pgqueue.workers w, (select pgqueue.now() + make_interval(secs => %(grace)s::float8) as ends) g
@@ -31,6 +34,10 @@ with fallen as materialized (
 select
     coalesce(bool_or(w.expires_at < pgqueue.now() and w.id <> %(watcher)s::bigint), false),
     array(select c.name from cut c order by c.name),
-    count(*)
+    count(*),
+    exists (
+        select from pgqueue.commands c
+        where c.worker_id = %(watcher)s::bigint and c.answered_at is null
+          and c.expires_at > pgqueue.now())
 from pgqueue.workers w
 where w.stopped_at is null

@@ -183,9 +183,18 @@ def crash(
 ) -> Query[dict[str, str]]:
     """Charge jobs with a crash; returns each id with the state that it has now.
 
-    `alone`: from now on they run beside no other job in their process.
+    Of a lost worker's jobs only those that say so are charged; all go back to the queue. `alone`:
+    from now on they run beside no other job in their process.
     """
-    params = {**claim_pairs(jobs), "error": error, "max_crashes": max_crashes, "alone": alone}
+    in_order = sorted(jobs, key=lambda job: (job.id, job.claim))
+    charged = [not isinstance(job, Lost) or job.charged for job in in_order]
+    params = {
+        **claim_pairs(jobs),
+        "charged": plain_array(charged),
+        "error": error,
+        "max_crashes": max_crashes,
+        "alone": alone,
+    }
     return Query("crash", params, lambda rows: dict((row[0], row[1]) for row in rows))  # noqa: C402
 
 

@@ -15,7 +15,7 @@ from pgqueue.limits import NO_LIMITS, Limits
 from pgqueue.rows import ClaimedJob
 from pgqueue.worker import frames
 from pgqueue.worker.frames import Record
-from pgqueue.worker.processes import Process
+from pgqueue.worker.processes import Guardian, Process
 from pgqueue.worker.settings import WorkerOptions
 
 #: So long (seconds) may what a killed process has reported still be on its way.
@@ -64,8 +64,10 @@ class Child(asyncio.Protocol):
         on_hello: Callable[[Child, dict[str, Any]], None],
         on_outcomes: Callable[[Child, list[Record]], None],
         on_gone: Callable[[Child], None],
+        guardian: Guardian,
     ) -> None:
         self.options = options
+        self._guardian = guardian
         self.slots = options.slots
         self.ready = False
         self.quitting = False
@@ -98,7 +100,7 @@ class Child(asyncio.Protocol):
         command += ["--alone"] if o.alone else []
         for name, seconds in o.limits._asdict().items():
             command += [f"--{name.replace('_', '-')}", str(seconds)] if seconds else []
-        self._process = Process(command, theirs.fileno())
+        self._process = Process(command, theirs.fileno(), self._guardian)
         theirs.close()
         ours.setblocking(False)
         loop = asyncio.get_running_loop()

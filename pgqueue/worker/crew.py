@@ -20,10 +20,10 @@ from pgqueue.worker.frames import Record
 from pgqueue.worker.isolation import Isolation
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.pacing import Pace, Speed
-from pgqueue.worker.processes import describe_exit
+from pgqueue.worker.processes import Guardian, describe_exit
 from pgqueue.worker.reports import Batch
 from pgqueue.worker.revoked import Revoked, terminating
-from pgqueue.worker.rules import Rules
+from pgqueue.worker.rules import Rules, dealt
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shift import Shift
 from pgqueue.worker.shutdown import Shutdown
@@ -46,8 +46,10 @@ class Crew:
         journal: Journal,
         shutdown: Shutdown,
         on_change: Callable[[], None],
+        guardian: Guardian,
     ) -> None:
         self._options = options
+        self._guardian = guardian
         #: How many jobs may run at once, and in how many processes.
         self.concurrency = options.concurrency
         self._journal = journal
@@ -183,14 +185,17 @@ class Crew:
         ready = sorted(self._shift.serving, key=lambda child: len(child.jobs) / child.slots)
         load = sum(len(child.jobs) for child in ready) + len(rest)
         slots = sum(child.slots for child in ready)
+        left, shares = len(rest), []
         for child in ready:
-            share = len(rest)
+            share = left
             if child is not ready[-1]:
                 share = max(0, round(load * child.slots / slots) - len(child.jobs))
-            if share := int(min(share, child.room, len(rest))):
-                child.send(rest[:share], now)
-                rest = rest[share:]
-        self._give_back(rest)
+            shares.append(int(min(share, child.room, left)))
+            left -= shares[-1]
+        for child, hand in zip(ready, dealt(rest, shares), strict=True):
+            if hand:
+                child.send(hand, now)
+        self._give_back(rest[len(rest) - left :])
         self.stock = self.in_hand
         self.speed.note(now, busy=True)
         self._shift.renew(self.pace.per_second(now))
@@ -344,7 +349,8 @@ class Crew:
 
     async def _start(self, name: str, slots: int, *, alone: bool) -> Child:
         options = ChildOptions.of(self._options, name, slots, alone=alone)
-        child = Child(options, self._on_hello, self._on_outcomes, self._on_gone)
+        heard = (self._on_hello, self._on_outcomes, self._on_gone)
+        child = Child(options, *heard, self._guardian)
         await child.start()
         self._nobody.clear()
         if self._ending:

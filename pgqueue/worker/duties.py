@@ -17,6 +17,8 @@ log = logging.getLogger("pgqueue.worker")
 
 #: A job whose process died this often is not run again.
 MAX_CRASHES = 3
+#: How many jobs a line of the log names.
+NAMED = 10
 #: How many edges, or unique keys, a duty looks at in one go: 0.12 s of a busy machine, of a
 #: million edges.
 SLICE = 20_000
@@ -59,7 +61,18 @@ async def _rescue(run: Runner, *, watcher: int) -> None:
         error = f"WorkerLost: worker {name} (id {worker}) was not heard of within its lease"
         states = await run(operations.crash(jobs, error, MAX_CRASHES))
         await run(operations.cancel_requested(states))
-        log.warning("%s: %d of its jobs will run again", error, len(states))
+        failed = [id_ for id_, state in states.items() if state == "failed"]
+        charged = sum(job.charged for job in jobs)
+        again = len(states) - len(failed)
+        log.warning("%s: %d of its jobs run again, %d had begun", error, again, charged)
+        if failed:
+            log.error(
+                "%d of them failed, because it was the crash no. %d of each; if workers were "
+                "killed for another reason, 'pgq jobs retry' runs them again: %s",
+                len(failed),
+                MAX_CRASHES,
+                ", ".join(failed[:NAMED]),
+            )
 
 
 async def keep_partitions(run: Runner) -> None:

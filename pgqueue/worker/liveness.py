@@ -51,6 +51,8 @@ class Liveness:
         self._unsettled = False
         #: Set to have a heartbeat now.
         self.now = asyncio.Event()
+        #: Whether it was told to stop: whoever kills it now had no more patience.
+        self.stopping = False
         #: All ids that this worker has had: what it is told may be under an older one.
         self.ids: list[int] = []
         #: Called after each heartbeat that got through, with what it has brought.
@@ -121,6 +123,11 @@ class Liveness:
             if self._news.may(asyncio.get_running_loop().time()):
                 log.info("%d jobs were claimed into a broken connection, are released", len(lost))
 
+    def stop(self) -> None:
+        """Say at once that the worker was told to stop, so that no job is charged with its end."""
+        self.stopping = True
+        self.now.set()
+
     def adapted(self, queues: Sequence[str], processes: int, concurrency: int) -> Query[None]:
         """Return what notes that the worker serves other queues, or has other slots."""
         self._row |= {
@@ -132,7 +139,9 @@ class Liveness:
 
     async def _beat(self, run: Runner) -> Beat:
         trips = {"round_trips": self._control.round_trips}
-        stats = json.dumps({**self._journal.counts(), **trips, "pids": self._crew.pids()})
+        stopping = {"stopping": True} if self.stopping else {}
+        about = {**self._journal.counts(), **trips, "pids": self._crew.pids(), **stopping}
+        stats = json.dumps(about)
         active = self._crew.active(asyncio.get_running_loop().time())
         await self._hold(run)
         beat = operations.heartbeat(self.worker_id, LEASE, stats, active, lifeline=self._lifeline)

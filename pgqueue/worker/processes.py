@@ -7,16 +7,51 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-#: In the environment of every process of ours, and so of what its tasks start.
-MARK = "PGQUEUE_PROCESS"
+from pgqueue.worker import guardian
+from pgqueue.worker.guardian import MARK, kill_marked
+
 #: Seconds; what lies in an uninterruptible call into the kernel outlives even SIGKILL.
 PATIENCE = 1.0
-#: A process that forks while it is looked for may be missed once; not so often.
-PASSES = 5
 PROC = Path("/proc")
+
+
+class Guardian:
+    """Ends the processes of this one that are still there when it was killed: see `guardian`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 (our own module)
+            [sys.executable, "-IS", guardian.__file__],
+            process_group=0,  # a terminal's Ctrl-C does not reach it
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def watch(self, mark: str) -> None:
+        """Take care of the processes that bear this mark."""
+        self._tell(f"+{mark}\n")
+
+    def forget(self, mark: str) -> None:
+        """Leave those that bear this mark alone: they have ended, or may go on."""
+        self._tell(f"-{mark}\n")
+
+    def dismiss(self) -> None:
+        """Have it end: whatever it takes care of ends first."""
+        pipe = self._process.stdin
+        assert pipe
+        pipe.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=PATIENCE)
+
+    def _tell(self, line: str) -> None:
+        pipe = self._process.stdin
+        assert pipe
+        with contextlib.suppress(OSError):  # somebody has killed it: then without it
+            os.write(pipe.fileno(), line.encode())
 
 
 class Process:
@@ -26,8 +61,10 @@ class Process:
     mark in its environment, where there is a `/proc`.
     """
 
-    def __init__(self, command: Sequence[str], keep: int) -> None:
+    def __init__(self, command: Sequence[str], keep: int, guardian: Guardian) -> None:
         self._mark = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._guardian = guardian
+        guardian.watch(self._mark)  # before there is anything that could be left behind
         self._process = subprocess.Popen(  # noqa: S603 (our own module)
             command,
             pass_fds=[keep],
@@ -63,27 +100,11 @@ class Process:
             self.kill()  # which does not change how it ends: it is past that
         for _ in range(2):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return describe_exit(self._process.wait(timeout=PATIENCE))
+                code = self._process.wait(timeout=PATIENCE)
+                self._guardian.forget(self._mark)
+                return describe_exit(code)
             self.kill()
         return "killed, and does not die"
-
-
-def kill_marked(mark: str) -> None:
-    """Kill all processes of ours with this mark in their environment, and what they fork."""
-    wanted = f"{MARK}={mark}".encode()
-    for _ in range(PASSES):
-        if not sum(_kill_if_marked(place, wanted) for place in PROC.glob("[0-9]*")):
-            return
-
-
-def _kill_if_marked(place: Path, mark: bytes) -> bool:
-    try:
-        if mark not in (place / "environ").read_bytes().split(b"\0"):
-            return False
-        os.kill(int(place.name), signal.SIGKILL)
-    except OSError:  # it has ended, or is another user's
-        return False
-    return True
 
 
 def resident(pid: int) -> int:

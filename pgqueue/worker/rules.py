@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
 
 from pgqueue.errors import InvalidOption
 from pgqueue.limits import NO_LIMITS, NO_NOTES, RESERVED, Limits, Notes, read_notes
 from pgqueue.rows import ClaimedJob
+
+T = TypeVar("T")
 
 _RESERVED_KEY = f'"{RESERVED}"'
 
@@ -69,6 +72,23 @@ class Rules:
         hard, soft = notes.limits.over(of_task).over(self._default)
         interrupted = soft is not None and job.task not in self._coroutines
         return Apart(job, hard) if notes.alone or hard or interrupted else None
+
+
+def dealt(jobs: Sequence[T], shares: Sequence[int]) -> list[list[T]]:
+    """Return so many jobs for each, dealt out like cards: whoever comes first begins first.
+
+    >>> dealt([1, 2, 3, 4, 5, 6, 7], [4, 1, 2])
+    [[1, 4, 6, 7], [2], [3, 5]]
+    """
+    hands: list[list[T]] = [[] for _ in shares]
+    begin = 0
+    for least, more in pairwise([0, *sorted(shares)]):
+        takers = [hand for hand, share in zip(hands, shares, strict=True) if share > least]
+        end = begin + (more - least) * len(takers)
+        for place, hand in enumerate(takers):
+            hand.extend(jobs[begin + place : end : len(takers)])
+        begin = end
+    return hands
 
 
 def _notes(headers: str | None) -> Notes:

@@ -37,6 +37,7 @@ from pgqueue.worker.health import HealthServer
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.liveness import Liveness
 from pgqueue.worker.probes import Probes
+from pgqueue.worker.processes import Guardian
 from pgqueue.worker.pump import Pump
 from pgqueue.worker.rotation import Rotation
 from pgqueue.worker.scheduler import Scheduler
@@ -72,7 +73,7 @@ async def run_worker(options: WorkerOptions) -> None:
     try:
         await supervisor.run()
     finally:
-        supervisor.crew.kill()
+        supervisor.kill()
         if health:
             health.close()
 
@@ -85,11 +86,21 @@ class Supervisor:
         self._shutdown = shutdown
         self._journal = journal
         self._pump: Pump | None = None
+        self._liveness: Liveness | None = None
         self._out_of_patience = False
         self._mismatch: SchemaMismatch | None = None
-        self.crew = Crew(options, journal, shutdown, self._on_change)
+        self._guardian = Guardian()
+        self.crew = self._crew(options)
         self._board = Board()
         self._probes = Probes(self._board, shutdown, self.crew)
+
+    def _crew(self, options: WorkerOptions) -> Crew:
+        return Crew(options, self._journal, self._shutdown, self._on_change, self._guardian)
+
+    def kill(self) -> None:
+        """Leave no process behind."""
+        self.crew.kill()
+        self._guardian.dismiss()
 
     def health(self) -> HealthServer | None:
         """Answer probes from now on, if that is wanted; `ConfigurationError` if it cannot be."""
@@ -133,7 +144,7 @@ class Supervisor:
             return hello
         self._options = settled
         self.crew.kill()
-        self.crew = Crew(settled, self._journal, self._shutdown, self._on_change)
+        self.crew = self._crew(settled)
         self._probes.crew = self.crew
         await self.crew.start()
         return await self._unless_asked_to_stop(self.crew.hello)
@@ -163,7 +174,7 @@ class Supervisor:
         )
         if control is None:
             return
-        liveness = Liveness(control, self.crew, self._journal)
+        liveness = self._liveness = Liveness(control, self.crew, self._journal)
         listen_dsn = hello["listen_dsn"] or hello["dsn"]
         listener = Listener(
             listen_dsn,
@@ -280,6 +291,8 @@ class Supervisor:
                 self.crew.in_hand,
                 self._options.grace,
             )
+            if self._liveness:
+                self._liveness.stop()
             self.crew.tell("shutting_down", sig=by, how="Warm", exitcode=int(bool(self._mismatch)))
             self.crew.recall()
             self._on_change()

@@ -44,6 +44,8 @@ async def watch(control: Control, liveness: Liveness) -> NoReturn:
             if found.fallen and news.may(loop.time()):
                 names = ", ".join(found.fallen)
                 log.warning("worker %s lost its session: it has %g s to come back", names, GRACE)
+            if found.told:
+                liveness.now.set()
             # Asked after the look, which may have waited for the connection to come back.
             if found.overdue and loop.time() > control.returned_at + RETURN:
                 await duties.perform(duties.rescue(liveness.worker_id), control)

@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from support.jobs import Jobs
+from support.poolers import BEATS_OFTEN, is_pooled
 from support.waiting import wait_for
 from support.workers import PATIENCE, Worker
 
@@ -20,6 +21,8 @@ def start_worker(database, tmp_path):
     def start(name="w1", *options, **about):
         log = tmp_path / f"worker-{next(numbers)}.log"
         about.setdefault("app", "support.controlled")
+        if is_pooled(database):
+            about["patches"] = {**BEATS_OFTEN, **about.get("patches", {})}
         started.append(Worker(database, log, "-n", name, *options, **about))
         return started[-1]
 

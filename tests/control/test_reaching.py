@@ -11,7 +11,7 @@ from support.databases import outage
 from support.jobs import Jobs
 
 PATIENT = {"reply": True, "timeout": 30.0}
-POLLING = {"wakeup PATIENCE": 0.2, "liveness HEARTBEAT": 0.5}
+POLLING = {"wakeup PATIENCE": 0.2, "liveness HEARTBEAT": 600.0, "liveness LEASE": 6000.0}
 
 #: The listen connection hears nothing, as behind a pooler.
 DEAF = """
@@ -29,7 +29,7 @@ def deaf(start_worker):
     return worker
 
 
-def test_a_worker_that_hears_nothing_does_it_with_a_heartbeat(deaf, control, send, begun):
+def test_a_worker_that_hears_nothing_looks_what_it_is_told(deaf, control, send, begun):
     del deaf
     assert control.ping(timeout=20) == [{"w1": {"ok": "pong"}}]
     sleeping, waiting = send("go_on", "sleep"), send("wait")

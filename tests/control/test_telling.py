@@ -106,6 +106,7 @@ def test_a_consumer_is_added_and_cancelled(worker, control, send, row, until):
     del worker, until
 
 
+@pytest.mark.sessions("nobody lies down to be woken")
 def test_an_idle_worker_is_woken_for_a_queue_that_was_added(worker, control, send, connection):
     del worker
     control.add_consumer("extra", **PATIENT)

@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from pgqueue.apps import APPS, Apps
+from support.poolers import BEATS_OFTEN, is_pooled
 from support.waiting import wait_for
 from support.workers import PATIENCE, TESTS, Worker
 
@@ -72,6 +73,8 @@ def start_worker(request, database, tmp_path_factory):
         log = folder / f"worker-{next(numbers)}.log"
         environment = {"PYTHONPATH": PATH, **about.pop("environment", {})}
         about.setdefault("app", request.module.PROJECT)
+        if is_pooled(database):
+            about["patches"] = BEATS_OFTEN
         started.append(Worker(database, log, *options, environment=environment, **about))
         return started[-1]
 

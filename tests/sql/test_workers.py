@@ -86,6 +86,63 @@ def test_a_worker_is_lost_when_its_lease_is_over_and_no_sooner(jobs, clock):
     assert beat(jobs, worker) is False
 
 
+def charged(jobs):
+    """Rescue what dead workers ran; return the jobs that are charged, in the order of their ids."""
+    found = jobs.run(operations.lost())
+    jobs.run(operations.crash(found, "lost", 3))
+    charged = [job.id for job in found if job.charged]
+    assert {job.id for job in found if jobs.get(job.id).crashes} == {*charged}
+    assert {(jobs.state(job.id), jobs.get(job.id).attempt) for job in found} <= {("queued", 0)}
+    assert {jobs.get(job.id).failures for job in found if not job.charged} <= {0}
+    return sorted(charged)
+
+
+def test_of_a_lost_worker_no_more_jobs_are_charged_than_it_had_slots_the_first_that_it_claimed(
+    jobs, clock
+):
+    worker = jobs.register(lease=30, concurrency=2)
+    later = [jobs.add(priority=1), jobs.add(priority=3)]
+    first, *_ = jobs.claim_ids(worker, limit=1)
+    clock.advance(1)
+    jobs.claim(worker)
+    clock.advance(31)
+    assert first == later[1]
+    assert charged(jobs) == sorted(later)
+
+
+def test_of_one_claim_those_are_charged_that_are_begun_first(jobs, clock):
+    worker = jobs.register(lease=30, concurrency=2)
+    ids = [jobs.add(priority=priority) for priority in (0, 9, 5, 7)]
+    assert len(jobs.claim(worker)) == 4
+    clock.advance(31)
+    assert charged(jobs) == sorted([ids[1], ids[3]])
+
+
+def test_those_that_ran_at_its_last_heartbeat_are_charged_first(jobs, clock):
+    worker = jobs.register(lease=30, concurrency=2)
+    ids = [jobs.running(worker).id for _ in range(4)]
+    assert beat(jobs, worker, active=f'[{{"id": "{ids[3]}", "task": "add"}}]')
+    clock.advance(31)
+    assert charged(jobs) == sorted([ids[0], ids[3]])
+
+
+def test_each_lost_worker_has_its_own_slots(jobs, clock):
+    ids = []
+    for _ in range(2):
+        worker = jobs.register(lease=30, concurrency=1)
+        ids.append([jobs.running(worker).id for _ in range(2)])
+    clock.advance(31)
+    assert charged(jobs) == sorted(of_one[0] for of_one in ids)
+
+
+def test_nobody_is_charged_with_the_end_of_a_worker_that_was_to_stop(jobs, clock):
+    worker = jobs.register(lease=30)
+    jobs.running(worker)
+    assert beat(jobs, worker, stats='{"stopping": true}')
+    clock.advance(31)
+    assert charged(jobs) == []
+
+
 def test_only_running_jobs_of_dead_workers_are_lost(jobs, clock, worker):
     dead = jobs.register("dead", lease=30)
     mine, finished, released = (jobs.running(dead) for _ in range(3))

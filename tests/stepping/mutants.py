@@ -86,7 +86,7 @@ MUTANTS = [
     Mutant("claim without counting", "claim.sql", "attempt = j.attempt + 1", "attempt = j.attempt"),
     Mutant("charge what is released", "release.sql", ", attempt = j.attempt - 1"),
     Mutant("charge a crash as an attempt", "crash.sql", "        attempt = j.attempt - 1,\n"),
-    Mutant("crash without counting", "crash.sql", "j.crashes + 1 as", "1 as"),
+    Mutant("crash without counting", "crash.sql", "j.crashes + d.charged::integer as", "1 as"),
     Mutant("crash for ever", "crash.sql", "%(max_crashes)s", "1000", favour="crash"),
     # Rescue.
     Mutant(

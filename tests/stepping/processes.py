@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import psycopg
@@ -16,6 +17,8 @@ from pgqueue.worker.duties import MAX_CRASHES
 from pgqueue.worker.reports import Batch
 
 SLOTS = 4
+#: How many jobs it says that it runs at once; the others in its hands have not begun.
+BEGUN = 3
 #: Shorter than a worker's, so that more happens within fewer steps.
 HEARTBEAT, LEASE, GRACE = 2.0, 4.0, 0.5
 
@@ -32,6 +35,8 @@ class Process(Actor):
         #: When it was last heard of, and whether its session has lasted since.
         self.beat_at = world.now
         self.attached = False
+        #: When it sent the heartbeat of the transaction that is under way.
+        self._said_at: float | None = None
         #: In which life of the server its session holds its lifeline.
         self.lifeline: str | None = None
         #: Whether the session before may not be over yet.
@@ -83,17 +88,20 @@ class Process(Actor):
     # ── liveness ──
 
     def _register(self) -> Steps:
-        about = {"hostname": "h", "pid": 1, "version": "0", "processes": 1, "concurrency": SLOTS}
+        about = {"hostname": "h", "pid": 1, "version": "0", "processes": 1, "concurrency": BEGUN}
         worker = {"name": self.name, "queues": list(QUEUES), "tasks": [TASK], **about}
         self.worker_id = yield operations.register(worker, LEASE)
         self.unsettled = False
         self.lifeline = yield operations.hold_lifeline(self.worker_id)
 
     def in_transaction(self, act: Any) -> Steps:
+        self._said_at = None
         yield BEGIN
         try:
             yield from act()
             yield COMMIT
+            if self._said_at is not None:
+                self.beat_at, self.attached = self._said_at, True
         except psycopg.Error as error:
             if not isinstance(error, Lost):
                 yield ROLLBACK
@@ -103,10 +111,11 @@ class Process(Actor):
         if not self.lifeline:
             self.lifeline = yield operations.hold_lifeline(self.worker_id)
         now = self.world.now
-        beat = operations.heartbeat(self.worker_id, LEASE, "{}", "[]", lifeline=self.lifeline)
+        active = json.dumps([{"id": id_} for id_, _ in [*self._hands][:BEGUN]])
+        beat = operations.heartbeat(self.worker_id, LEASE, "{}", active, lifeline=self.lifeline)
         if (yield beat):
             self.world.ledger.beaten(self.worker_id)
-            self.beat_at, self.attached = now, True
+            self._said_at = now
             if self.unsettled and self.lifeline:
                 yield from self._release_unknown()
                 self.unsettled = False

@@ -73,9 +73,11 @@ class Jobs:
         queues: Sequence[str] = DEFAULT,
         tasks: Sequence[str] = TASKS,
         lease: float = 30.0,
+        concurrency: int = 8,
     ) -> int:
         """Register a worker; return its id."""
-        about = {"hostname": "host", "pid": 1, "version": "0", "processes": 1, "concurrency": 8}
+        about = {"hostname": "host", "pid": 1, "version": "0", "processes": 1}
+        about["concurrency"] = concurrency
         worker = {"name": name, "queues": list(queues), "tasks": list(tasks), **about}
         return self.run(operations.register(worker, lease))
 

@@ -8,15 +8,18 @@ import ctypes
 import itertools
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psycopg
 
 from pgqueue import PgQueue, SoftTimeLimitExceeded
+from pgqueue.worker.processes import resident
 from support.tasks import hold as hold_lock
 
 app = PgQueue("limited")
@@ -49,6 +52,30 @@ HANGING = {
     "regular expression": lambda: re.match(r"(a+)+$", "a" * 60 + "b"),
     "swallow": swallow,
 }
+
+
+def overrun(group):
+    """Take memory until that is too much: for a control group, or for somebody who watches."""
+    if group:
+        Path(group, "cgroup.procs").write_text(str(os.getpid()))
+    elif os.fork() == 0:
+        while resident(os.getppid()) < 2**18:
+            time.sleep(0.01)
+        os.kill(os.getppid(), signal.SIGKILL)
+        os._exit(0)
+    while True:
+        kept.append(b"x" * 2**24)
+
+
+def take_for_granted():
+    """Write where there is no memory, as C does that asks nobody whether an allocation failed."""
+    resource.setrlimit(resource.RLIMIT_AS, (2**32, resource.RLIM_INFINITY))
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    ctypes.memset(libc.malloc(ctypes.c_size_t(2**40)) or 0, 1, 1)
+
+
+#: Ways to end a process, by what is said of it.
 DYING = {
     "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "SIGSEGV": lambda: ctypes.string_at(0),
@@ -156,6 +183,27 @@ def spread():
 @app.task(name="die")
 def die(how):
     DYING[how]()
+
+
+@app.task(name="die_of_memory")
+def die_of_memory(group):
+    overrun(group)
+
+
+@app.task(name="die_of_a_failed_allocation")
+def die_of_a_failed_allocation():
+    take_for_granted()
+
+
+@app.task(name="ask_for_too_much")
+def ask_for_too_much():
+    """Ask for more than there can be; the limit is this task's only."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (2**32, before[1]))
+    try:
+        return len(bytearray(2**40))
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @app.task(name="kill_worker")

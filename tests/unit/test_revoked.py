@@ -22,7 +22,7 @@ def job(number, task="add"):
 def child():
     """A child of two slots with three jobs in its hands."""
     options = ChildOptions("app", 2, "w/1", "info", "human")
-    child = Child(options, None, None, None)
+    child = Child(options, None, None, None, None)
     child.jobs = {(each.id, each.claim): (each, 0.0) for each in map(job, range(3))}
     return child
 

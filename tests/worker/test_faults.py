@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from pgqueue import TaskFailed, operations
-from support.workers import process_exists
+from support.workers import process_exists, processes_marked
 
 WAIT = 30
 
@@ -50,6 +51,26 @@ def test_children_end_when_their_supervisor_is_killed(worker, send, until):
     worker.signal(signal.SIGKILL)
     worker.ended()
     until(lambda: not process_exists(pid), "the child to end")
+
+
+def test_nothing_of_a_killed_worker_goes_on_although_a_task_holds_the_interpreter(
+    start_worker, send, until
+):
+    worker = start_worker("--processes", "1", "-c", "2", app="support.limited").ready()
+    pid = send("who").get(WAIT)
+    send("spread")
+    until(lambda: len(processes_marked(worker.process.pid)) >= 5, "what a task has started")
+    before = busy_seconds(pid)
+    send("hang", "hold the interpreter")
+    until(lambda: busy_seconds(pid) > before + 0.3, "a process that is deaf to its pipe")
+    worker.destroy()
+    until(lambda: not processes_marked(worker.process.pid), "all that it has started to end")
+
+
+def busy_seconds(pid):
+    """The processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_worker_that_was_declared_lost_registers_anew_and_goes_on(worker, send, app, connection):

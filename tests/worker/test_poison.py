@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from pgqueue import TaskFailed, operations
@@ -44,6 +47,46 @@ def test_who_kills_its_process_fails_with_the_cause_and_its_neighbours_are_not_c
     assert len(errors) == 4
     assert "3 others" in errors[0]
     assert "uncharged" in worker.log
+
+
+@pytest.fixture
+def group(until):
+    """A control group with little memory, where that can be made; None elsewhere."""
+    place = Path("/sys/fs/cgroup/memory", f"pgqueue-tests-{os.getpid()}")
+    try:
+        place.mkdir()
+        (place / "memory.limit_in_bytes").write_text(str(2**26))
+    except OSError:
+        yield None
+        return
+    yield str(place)
+    until(lambda: not (place / "cgroup.procs").read_text(), "the group to be empty")
+    place.rmdir()
+
+
+def test_who_takes_more_memory_than_there_is_fails_and_its_neighbours_are_not_charged(
+    start_worker, send, lock, until, group
+):
+    """The kernel kills it; --max-memory-per-child looks only when a job has ended."""
+    worker = start_worker(*ONE, "--max-memory-per-child", "100000", app="support.limited").ready()
+    held = lock(1)
+    neighbours = [send("hold", 1) for _ in range(3)]
+    until(lambda: {job.state for job in neighbours} == {"STARTED"})
+    poison = send("die_of_memory", group)
+    assert_failed_after_three_crashes(poison, "SIGKILL")
+    held.free()
+    for job in neighbours:
+        assert job.get(WAIT)
+    assert {(job.job().attempt, job.job().crashes) for job in neighbours} == {(1, 0)}
+    assert send("who").get(WAIT)
+    assert "uncharged" in worker.log
+
+
+def test_an_allocation_that_fails_is_a_crash_in_c_and_an_exception_in_python(worker, send):
+    with pytest.raises(TaskFailed, match="MemoryError"):
+        send("ask_for_too_much").get(WAIT)
+    assert_failed_after_three_crashes(send("die_of_a_failed_allocation"), "SIGSEGV")
+    assert send("who").get(WAIT)
 
 
 def test_suspects_do_not_disturb_those_that_run_beside_them(worker, send, lock, until):

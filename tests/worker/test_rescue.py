@@ -104,6 +104,44 @@ def test_a_killed_worker_that_was_the_only_one_is_rescued_by_its_successor(
     assert {r.get(WAIT) for r in results} == {1}
 
 
+@pytest.mark.sessions("nobody sees a worker's session end")
+def test_only_those_are_charged_with_the_end_of_their_worker_that_may_have_begun(
+    start_worker, app, lock, jobs, until, waiting
+):
+    first = start_worker("--processes", "1", "-c", "2", patches={"crew HOARDING": 60.0}).ready()
+    held = lock(1)
+    app.enqueue_many(("add", (1, 2)) for _ in range(500))
+    results = list(app.enqueue_many(("hold", (1,)) for _ in range(50)))
+    in_hand = "select count(*) from pgqueue.jobs_live where state = 'running'"
+    done = "select count(*) from pgqueue.jobs where state = 'succeeded'"
+    until(lambda: (waiting(), jobs.value(done)) == (2, 500), "only those that hold to be left")
+    fetched = jobs.value(in_hand)
+    assert fetched > 2
+    first.signal(signal.SIGKILL)
+    first.ended()
+    start_worker("--processes", "1", "-c", "2").logged(f"{fetched} of its jobs run again, 2 had")
+    charged = [result.id for result in results if result.job().crashes]
+    assert charged == [result.id for result in results[:2]]
+    held.free()
+    assert {result.get(WAIT) for result in results} == {1}
+
+
+@pytest.mark.sessions("nobody sees a worker's session end")
+def test_nobody_is_charged_if_a_worker_is_killed_that_was_told_to_stop(
+    start_worker, hold_four, jobs, until
+):
+    first = start_worker(*SMALL).ready()
+    results, held = hold_four()
+    first.signal(signal.SIGTERM)
+    until(lambda: jobs.value("select stats -> 'stopping' from pgqueue.workers"), "its word")
+    first.signal(signal.SIGKILL)
+    start_worker(*SMALL)
+    until(lambda: {(r.job().state, r.job().claim) for r in results} == {("running", 2)})
+    held.free()
+    assert {r.get(WAIT) for r in results} == {1}
+    assert {(r.job().attempt, r.job().crashes, r.job().failures) for r in results} == {(1, 0, 0)}
+
+
 # ── a worker that lives ──
 
 
