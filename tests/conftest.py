@@ -29,6 +29,8 @@ from support.databases import Databases
 from support.poolers import PooledServer, pgbouncer
 from support.servers import SETTINGS, Binaries, Server, find
 
+pytest_plugins = ["support.fixtures"]
+
 #: Folders with statements of their own, or with connections of every kind.
 ON_EVERY_SERVER = {"sql", "transports", "client", "pooler"}
 CHOSEN = pytest.StashKey[dict[str, Binaries]]()
