@@ -32,6 +32,8 @@ from support.databases import Databases
 from support.poolers import PooledServer, pgbouncer
 from support.servers import SETTINGS, Binaries, Server, find
 
+pytest_plugins = ["support.fixtures"]
+
 #: Folders with statements of their own, or with connections of every kind.
 ON_EVERY_SERVER = {"sql", "transports", "client", "pooler"}
 #: Modules that take longest, to be begun first: a process that begins one last keeps all waiting.

@@ -1,12 +1,11 @@
-"""Canvas, without a database and through a real worker (see tests/worker/conftest.py)."""
+"""Canvas, without a database and through a real worker (see support/fixtures.py)."""
 
 from __future__ import annotations
 
 import pytest
 
 from support import canvas
-from support.waiting import wait_for
-from support.workers import PATIENCE, Worker
+from support.workers import Worker
 
 
 @pytest.fixture
@@ -17,6 +16,11 @@ def at_home(database):
     yield app
     app.close()
     app._given_dsn = None
+
+
+@pytest.fixture
+def worker_app():
+    return "support.canvas"
 
 
 @pytest.fixture(scope="module")
@@ -39,34 +43,3 @@ def steady_worker(steady_database, tmp_path_factory):
         worker.destroy()
         app.close()
         app._given_dsn = None
-
-
-@pytest.fixture
-def log_table(connection):
-    """The table `log`; called, it returns the texts in the order in which they were written."""
-    connection.execute("drop table if exists log")
-    connection.execute("create table log (number bigserial primary key, text text not null)")
-    rows = "select text from log order by number"
-    return lambda: [text for (text,) in connection.execute(rows).fetchall()]
-
-
-@pytest.fixture
-def until():
-    """Waits for a fact that a worker brings about."""
-    return lambda fact, what="it": wait_for(fact, what, PATIENCE)
-
-
-@pytest.fixture
-def lock(connect):
-    """Holds an advisory lock that tasks wait for: `held = lock(1)`, later `held.free()`."""
-
-    class Held:
-        def __init__(self, key):
-            self._connection = connect()
-            self._key = key
-            self._connection.execute("select pg_advisory_lock(%s)", [key])
-
-        def free(self):
-            self._connection.execute("select pg_advisory_unlock(%s)", [self._key])
-
-    return Held

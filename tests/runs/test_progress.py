@@ -9,7 +9,7 @@ WAIT = 30
 
 @pytest.mark.parametrize("task", ["working", "aworking"])
 def test_what_a_run_says_of_itself_is_seen_until_it_ends(worker, send, until, lock, task):
-    free = lock(1)
+    free = lock(1).free
     result = send(task, 1)
     until(lambda: result.state == "PROGRESS")
     assert isinstance(result.info["done"], int)
@@ -28,13 +28,13 @@ def test_it_is_gone_when_the_run_fails(worker, send, lock):
 
 
 def test_the_next_attempt_says_its_own(worker, send, until, lock):
-    free = lock(1)
+    free = lock(1).free
     result = send("working", 1, "retry")
     until(lambda: result.info == {"done": 0})
-    held = lock(2)
+    held = lock(2).free
     free()
     assert result.get(WAIT) == "all"
-    held()
+    held.free()
     assert result.job().attempt == 2
 
 
@@ -44,7 +44,7 @@ def superseded(connection, result):
 
 
 def test_what_an_earlier_claim_said_is_not_shown(worker, send, until, lock, connection):
-    free = lock(1)
+    free = lock(1).free
     result = send("working", 1)
     until(lambda: result.state == "PROGRESS")
     superseded(connection, result)
@@ -53,7 +53,7 @@ def test_what_an_earlier_claim_said_is_not_shown(worker, send, until, lock, conn
 
 
 def test_a_run_that_was_superseded_is_told_so(worker, send, until, lock, connection):
-    free = lock(1)
+    free = lock(1).free
     result = send("in_vain", 1)
     until(lambda: result.state == "STARTED")
     superseded(connection, result)

@@ -80,7 +80,7 @@ def test_a_callback_hears_of_the_value(worker, send):
 
 
 def test_revoke_can_wait_for_the_end(worker, send, lock, until):
-    free = lock(1)
+    free = lock(1).free
     result = send("working", 1)
     until(lambda: result.state == "PROGRESS")
     with pytest.raises(ResultTimeout):

@@ -1,4 +1,8 @@
-"""Workers are real processes here, and the tests wait for facts in the database or the log."""
+"""Fixtures around real workers, for all folders: a plugin of `tests/conftest.py`.
+
+`start_worker` runs the application that `worker_app` names; a folder with tasks of its own says
+another one.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,20 @@ from support.workers import PATIENCE, Worker
 
 
 @pytest.fixture
-def start_worker(database, tmp_path):
+def worker_app():
+    """The application that workers run."""
+    return "support.tasks"
+
+
+@pytest.fixture
+def start_worker(database, tmp_path, worker_app):
     """Starts `pgq worker` with the given options; whatever runs at the end is killed."""
     started = []
     numbers = count(1)
 
     def start(*options, **about):
         log = tmp_path / f"worker-{next(numbers)}.log"
-        started.append(Worker(database, log, *options, **about))
+        started.append(Worker(database, log, *options, **{"app": worker_app, **about}))
         return started[-1]
 
     yield start
@@ -52,6 +62,7 @@ def jobs(connection):
 @pytest.fixture
 def log_table(connection):
     """The table `log`; called, it returns the texts in the order in which they were written."""
+    connection.execute("drop table if exists log")  # where a module has one database
     connection.execute("create table log (number bigserial primary key, text text not null)")
     rows = "select text from log order by number"
     return lambda: [text for (text,) in connection.execute(rows).fetchall()]
