@@ -161,9 +161,9 @@ class Stream:
     def _copied(
         self, jobs: Iterable[NewJob], now: datetime, rest: list[NewJob]
     ) -> Iterator[NewJob]:
-        """Pass jobs on, but for those whose ids may be taken: a copy cannot leave them out."""
+        """Pass jobs on, but for what a copy cannot take: ids that may be taken, and limits."""
         for job in jobs:
-            if job.chosen:
+            if job.chosen or job.allowance:
                 rest.append(job)
                 continue
             if job.notify and job.queue not in self._wake and run_at(job, now) - now < SOON:

@@ -22,6 +22,7 @@ from typing import (
 from uuid import UUID
 
 from pgqueue import operations
+from pgqueue.allowance import checked_key
 from pgqueue.canvas.repeated import chunks, xmap, xstarmap
 from pgqueue.canvas.signature import Signature
 from pgqueue.codec import encode
@@ -95,6 +96,11 @@ class Task(Running, Generic[P, R]):
     retry_jitter: bool = True
     retry_kwargs: Mapping[str, Any] = MappingProxyType({})
     rate_limit: str | float | None = from_settings("task_default_rate_limit")
+    rate_burst: int = 1
+    rate_key: str | None = None
+    max_concurrency: int | None = None
+    concurrency_key: str | None = None
+    fair: bool = False
     ignore_result: bool = from_settings("task_ignore_result")
     store_errors_even_if_ignored: bool = from_settings("task_store_errors_even_if_ignored")
     track_started: bool = from_settings("task_track_started")
@@ -152,6 +158,11 @@ class Task(Running, Generic[P, R]):
     def policy(self) -> RetryPolicy:  # type: ignore[override] # (nobody sets it)
         """How its failed attempts are followed up."""
         return self.plan.policy
+
+    @property
+    def parameters(self) -> Iterable[inspect.Parameter]:
+        """What its calls may give it."""
+        return self._signature.parameters.values()
 
     @property
     def limits(self) -> Limits:
@@ -348,7 +359,8 @@ class Task(Running, Generic[P, R]):
         if plan.routes is not None:
             route = plan.routes.route(self.name, args, kwargs, {**plan.own, **options}, self)
             merged = said({**plan.floor, **route, **plan.own}, options)
-            return new_job(self.name, args, kwargs, merged, zone_of(self.database, options))
+            job = new_job(self.name, args, kwargs, merged, zone_of(self.database, options))
+            return job._replace(allowance=plan.allowance)
         if not options:  # most calls: what the task itself has is checked already
             job = NewJob(
                 id or uuid7(),
@@ -359,10 +371,12 @@ class Task(Running, Generic[P, R]):
                 plan.priority,
                 plan.max_attempts,
                 expires_in=plan.expires,
+                allowance=plan.allowance,
             )
             return in_its_family(job)
         merged = said(plan.defaults, options)
-        return new_job(self.name, args, kwargs, merged, zone_of(self.database, options))
+        job = new_job(self.name, args, kwargs, merged, zone_of(self.database, options))
+        return job._replace(allowance=plan.allowance)
 
     def _send(
         self,
@@ -502,6 +516,7 @@ def settle(task: Task[Any, Any], home: Home) -> Task[Any, Any]:
         "_arity": _arity(signature),
         "__wrapped__": runs,
     }
+    checked_key(task)
     return task
 
 
