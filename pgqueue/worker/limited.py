@@ -64,13 +64,13 @@ class Limited:
         """Note how many jobs were parked."""
         self._park_at = now if jobs >= limit else now + ASK_EVERY
 
-    def due_within(self, seconds: float | None, now: float) -> float | None:
-        """Note when there is something to look after; return in how many seconds to look."""
+    def due_within(self, seconds: float | None, now: float) -> None:
+        """Note in how many seconds there is something to look after; None: nothing is limited."""
         self._ask_at = now + ASK_EVERY
-        if seconds is None:
-            self._due_at = math.inf
-            return None
-        self._due_at = now + max(AGAIN, seconds)
+        self._due_at = math.inf if seconds is None else now + max(AGAIN, seconds)
+
+    def pause(self, now: float) -> float:
+        """Return the seconds until there is something to look after, as far as it is known."""
         return self._due_at - now
 
 

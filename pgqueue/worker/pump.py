@@ -206,9 +206,8 @@ class Pump:
         if "parked" in answers:
             self._limited.parked(answers["parked"], operations.HEAD, now)
         if "limits_due" in answers:
-            seconds = self._limited.due_within(answers["limits_due"], now)
-            if seconds is not None:
-                self._schedule.due_within(seconds, now)
+            self._limited.due_within(answers["limits_due"], now)
+        self._schedule.due_within(self._limited.pause(now), now)
         jobs = [*let_in, *plain]  # the limited ones first: they count as running
         if not jobs:
             return
