@@ -39,6 +39,8 @@ class Process(Actor):
         self._hands: dict[tuple[str, int], ClaimedJob] = {}
         self._batch, self._taken = Batch(), Batch()
         self._cursors = claims.Cursors(QUEUES)
+        #: Keys of limited jobs that have ended here since it last let some in.
+        self._freed: set[str] = set()
 
     @property
     def idle(self) -> bool:
@@ -189,6 +191,7 @@ class Process(Actor):
                 self.child.job = job
             return
         del self._hands[job.id, job.claim]
+        self._freed.update({job.limit_key} - {None})
         if way == "retry":
             self._retry_or_fail(job)
         elif way == "unstarted":
@@ -218,6 +221,10 @@ class Process(Actor):
             queries.append(
                 operations.claim(self.worker_id, lanes, [TASK], want, untouched=not sweeps)
             )
+        freed, self._freed = self._freed, set()
+        if want or freed:
+            limit = want - self.random.randint(0, want)
+            queries.append(operations.claim_limited(self.worker_id, QUEUES, [TASK], limit, freed))
         if not queries:
             yield IDLE
             return
@@ -227,10 +234,11 @@ class Process(Actor):
             taken.resent = isinstance(error, Lost)
             taken.merge(self._batch)
             self._batch = taken
+            self._freed |= freed
             raise
         self._written(taken, results[:writes])
         for jobs in results[writes:]:
-            self._cursors.advance(jobs)
+            self._cursors.advance([job for job in jobs if job.limit_key is None])
             self._hands |= {(job.id, job.claim): job for job in jobs}
 
     def _written(self, batch: Batch, results: list[Any]) -> None:

@@ -73,7 +73,7 @@ def test_a_killed_worker_leaves_no_place_taken(start_worker, app, connection, lo
     first = start_worker("--processes", "1", "-c", "4").ready()
     results = few(app, 4)
     until(lambda: running(connection) == 2)
-    second = start_worker("--processes", "1", "-c", "4").ready()
+    start_worker("--processes", "1", "-c", "4").ready()
     first.destroy()
     until(lambda: running(connection) == 2)
     held.free()
