@@ -174,7 +174,7 @@ MUTANTS = [
         "let in beside another",
         "functions/claim_limited.sql",
         "        order by k.limit_key\n        for update skip locked\n",
-        favour="limited busy",
+        favour="limited freeze busy",
     ),
     Mutant(
         "forget whom others let in",

@@ -39,6 +39,7 @@ class Process(Actor):
         self._hands: dict[tuple[str, int], ClaimedJob] = {}
         self._batch, self._taken = Batch(), Batch()
         self._cursors = claims.Cursors(QUEUES)
+        self._beats = False
         #: Keys of limited jobs that have ended here since it last let some in.
         self._freed: set[str] = set()
 
@@ -94,8 +95,11 @@ class Process(Actor):
     def in_transaction(self, act: Any) -> Steps:
         yield BEGIN
         try:
+            self._beats = False
             yield from act()
             yield COMMIT
+            if self._beats:  # not before: an answer may come from a session that has ended since
+                self.world.ledger.beaten(self.worker_id)
         except psycopg.Error as error:
             if not isinstance(error, Lost):
                 yield ROLLBACK
@@ -107,7 +111,7 @@ class Process(Actor):
         now = self.world.now
         beat = operations.heartbeat(self.worker_id, LEASE, "{}", "[]", lifeline=self.lifeline)
         if (yield beat):
-            self.world.ledger.beaten(self.worker_id)
+            self._beats = True
             self.beat_at, self.attached = now, True
             if self.unsettled and self.lifeline:
                 yield from self._release_unknown()
@@ -224,7 +228,9 @@ class Process(Actor):
         freed, self._freed = self._freed, set()
         if want or freed:
             limit = want - self.random.randint(0, want)
-            queries.append(operations.claim_limited(self.worker_id, QUEUES, [TASK], limit, freed))
+            # Not all of them, so that two let in jobs of a key from different queues.
+            queues = self.random.choice([QUEUES, QUEUES[:1], QUEUES[1:]])
+            queries.append(operations.claim_limited(self.worker_id, queues, [TASK], limit, freed))
         if not queries:
             yield IDLE
             return

@@ -20,6 +20,7 @@ LIMITS = {
     "t:one": Allowance(max_concurrency=1),
     "t:two": Allowance(max_concurrency=2),
     "t:slow": Allowance(rate_limit="1/s", rate_burst=2),
+    "t:wide": Allowance(),
 }
 #: The time between two starts of what has a rate.
 RATE = timedelta(seconds=1)
