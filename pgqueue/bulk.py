@@ -203,9 +203,9 @@ class Stream:
     def _copied(
         self, jobs: Iterable[NewJob], now: datetime, rest: list[NewJob]
     ) -> Iterator[NewJob]:
-        """Pass jobs on, but for those whose id or key may be taken: a copy leaves nothing out."""
+        """Pass jobs on, but for what no copy can take: ids and keys that may be had, and limits."""
         for job in jobs:
-            if job.chosen or job.unique is not None:
+            if job.chosen or job.unique is not None or job.allowance:
                 rest.append(job)
                 continue
             self._copied_to.add(job.queue)

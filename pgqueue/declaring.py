@@ -8,6 +8,13 @@ from difflib import get_close_matches
 from inspect import getattr_static
 from typing import Any, TypedDict
 
+from pgqueue.allowance import (
+    Allowance,
+    allowance_of,
+    checked_argument,
+    checked_count,
+    checked_rate,
+)
 from pgqueue.errors import ConfigurationError, InvalidOption
 from pgqueue.limits import Limits, checked_limits
 from pgqueue.options import checked_name, checked_priority, checked_seconds, max_attempts
@@ -23,8 +30,11 @@ class TaskOptions(TypedDict, total=False):
     `name`: else the module's and the function's. `queue`, `priority`, `expires` (seconds): what
     its jobs have if the call does not say otherwise. `time_limit`, `soft_time_limit`: seconds after
     which a run is killed, and asked to end. `max_retries` to `retry_kwargs`: how failed attempts
-    are followed up, see `RetryPolicy`. `ignore_result`: do not store what it returns. `throws`:
-    errors that are expected, and logged so. `typing=False`: do not check arguments at the call.
+    are followed up, see `RetryPolicy`. `rate_limit`, `rate_burst`, `max_concurrency`: how often its
+    jobs start and how many run at once, over all workers; `concurrency_key`, `rate_key`: of those
+    with the same value of this argument; `fair`: share slots between these. `ignore_result`: do not
+    store what it returns. `throws`: errors that are expected, and logged so. `typing=False`: do not
+    check arguments at the call.
     `pydantic`: validate arguments that are annotated with models, and dump such a result.
     `unique` to `on_duplicate`: one job at a time for the same arguments. The reference tells of
     each.
@@ -45,6 +55,11 @@ class TaskOptions(TypedDict, total=False):
     retry_jitter: bool
     retry_kwargs: Mapping[str, Any]
     rate_limit: str | float | None
+    rate_burst: int
+    rate_key: str | None
+    max_concurrency: int | None
+    concurrency_key: str | None
+    fair: bool
     ignore_result: bool
     store_errors_even_if_ignored: bool
     track_started: bool
@@ -86,8 +101,8 @@ _EXCEPTIONS = ("autoretry_for", "dont_autoretry_for", "throws")
 _BOOLS = (
     *("ignore_result", "store_errors_even_if_ignored", "track_started", "acks_late"),
     *("reject_on_worker_lost", "typing", "pydantic", "pydantic_strict", "retry_jitter"),
+    "fair",
 )
-_PERIODS = {"s": 1, "m": 60, "h": 3600}
 _LIMITS = Limits._fields
 _RETRYING = tuple(RetryPolicy.__dataclass_fields__)
 
@@ -163,26 +178,6 @@ def _exceptions(name: str, value: Any) -> tuple[type[BaseException], ...]:
     raise ConfigurationError(f"{name}={value!r}: give a tuple of exception classes")
 
 
-def checked_rate(value: object) -> str | float | None:
-    """Return a rate if it is one: so many a second, or a text such as "10/m".
-
-    >>> checked_rate("10/m"), checked_rate(2.5)
-    ('10/m', 2.5)
-    """
-    if isinstance(value, str):
-        number, slash, period = value.partition("/")
-        try:
-            if float(number) >= 0 and (period in _PERIODS if slash else True):
-                return value
-        except ValueError:
-            pass
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise InvalidOption(
-        f'rate_limit={value!r}: give so many a second, or a text such as "10/s", "10/m", "10/h"'
-    )
-
-
 def _serializer(value: object) -> object:
     if value == "json":
         return value
@@ -216,6 +211,10 @@ _CHECKS: dict[str, Any] = {
     "priority": checked_priority,
     "expires": lambda value: checked_seconds("expires", value),
     "rate_limit": checked_rate,
+    "rate_burst": lambda value: checked_count("rate_burst", value),
+    "rate_key": lambda value: checked_argument("rate_key", value),
+    "max_concurrency": lambda value: checked_count("max_concurrency", value),
+    "concurrency_key": lambda value: checked_argument("concurrency_key", value),
     "serializer": _serializer,
     "retry_kwargs": _retry_kwargs,
     "pydantic_context": _mapping,
@@ -249,6 +248,8 @@ class Plan:
     ignore_result: bool = False
     #: Whether each call has to be looked at for its unique key.
     unique: bool = False
+    #: How often its jobs start, and how many run at once.
+    allowance: Allowance | None = None
 
 
 def plan_of(task: Any, conf: Settings) -> Plan:
@@ -288,6 +289,7 @@ def plan_of(task: Any, conf: Settings) -> Plan:
         routes if route is None else None,
         bool(task.ignore_result),
         unique,
+        allowance_of(task, rates=not conf.worker_disable_rate_limits),
     )
 
 

@@ -9,6 +9,7 @@ from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
+from pgqueue.allowance import checked_key
 from pgqueue.errors import UsageError
 from pgqueue.models import Models
 from pgqueue.options import checked_name
@@ -92,6 +93,7 @@ def settle(task: Task[Any, Any], home: Home) -> Task[Any, Any]:
         "_arity": _arity(signature),
         "__wrapped__": runs,
     }
+    checked_key(task)
     return task
 
 

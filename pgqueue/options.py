@@ -29,6 +29,7 @@ class Options(TypedDict, total=False):
     after which it is cancelled instead of run. Times without a zone are in the application's.
     `task_id`: a UUID of your own. `headers`: a dict for your own use. `max_retries`: instead of
     the task's; None: for ever. `time_limit`, `soft_time_limit`: seconds, instead of the task's.
+    `limit_key`: under which the task's limits count, instead of the argument's value.
     `ignore_result`: whether the return value is left out of the job's row. `shadow`: a name for
     people to read. `parent_id`, `root_id`: instead of the job in whose run the call is made, and
     of its root; `add_to_parent=False`: neither. `link`, `link_error`: signatures to be called when
@@ -51,6 +52,7 @@ class Options(TypedDict, total=False):
     max_retries: int | None
     time_limit: float | None
     soft_time_limit: float | None
+    limit_key: str | None
     ignore_result: bool | None
     shadow: str | None
     parent_id: UUID | str | None
@@ -206,6 +208,8 @@ def _notes(options: Mapping[str, Any], unique: Unique | None) -> dict[str, Any]:
         notes["unique"] = unique.key
     if options.get("ignore_result") is not None:
         notes["ignore_result"] = bool(options["ignore_result"])
+    if options.get("limit_key") is not None:
+        notes["limit_key"] = checked_name("limit_key", options["limit_key"])
     if options.get("shadow") is not None:
         notes["shadow"] = checked_name("shadow", options["shadow"])
     return notes

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from pgqueue.allowance import Allowance
+
 #: The number of attempts of a job that is retried for ever.
 FOREVER = 2**31 - 1
 
@@ -54,6 +56,8 @@ class NewJob(NamedTuple):
     linked: bool | None = None
     #: For `enqueue_unique` only.
     unique: Unique | None = None
+    #: Its limits; None: none are known here.
+    allowance: Allowance | None = None
 
 
 class Placed(NamedTuple):
@@ -111,6 +115,8 @@ class ClaimedJob(NamedTuple):
     root_id: str | None = None
     #: Whether edges may begin at it; None: none do.
     linked: bool | None = None
+    #: Under which its limits count; None: it has none.
+    limit_key: str | None = None
 
 
 class Finished(NamedTuple):

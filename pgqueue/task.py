@@ -89,6 +89,11 @@ class Task(Running, Generic[P, R]):
     retry_jitter: bool = True
     retry_kwargs: Mapping[str, Any] = MappingProxyType({})
     rate_limit: str | float | None = from_settings("task_default_rate_limit")
+    rate_burst: int = 1
+    rate_key: str | None = None
+    max_concurrency: int | None = None
+    concurrency_key: str | None = None
+    fair: bool = False
     ignore_result: bool = from_settings("task_ignore_result")
     store_errors_even_if_ignored: bool = from_settings("task_store_errors_even_if_ignored")
     track_started: bool = from_settings("task_track_started")
@@ -151,6 +156,11 @@ class Task(Running, Generic[P, R]):
     def policy(self) -> RetryPolicy:  # type: ignore[override] # (nobody sets it)
         """How its failed attempts are followed up."""
         return self.plan.policy
+
+    @property
+    def parameters(self) -> Iterable[inspect.Parameter]:
+        """What its calls may give it."""
+        return self._signature.parameters.values()
 
     @property
     def limits(self) -> Limits:
@@ -358,6 +368,7 @@ class Task(Running, Generic[P, R]):
                 plan.priority,
                 plan.max_attempts,
                 expires_in=plan.expires,
+                allowance=plan.allowance,
             )
             return in_its_family(job)
         return self._new_job(args, kwargs, said(plan.defaults, options), options)
@@ -370,7 +381,9 @@ class Task(Running, Generic[P, R]):
         options: Mapping[str, Any],
     ) -> NewJob:
         zone = zone_of(self.database, options)
-        return new_job(self.name, args, kwargs, merged, zone, lambda: self._named(args, kwargs))
+        job = new_job(self.name, args, kwargs, merged, zone, lambda: self._named(args, kwargs))
+        allowance = self.plan.allowance
+        return job._replace(allowance=allowance) if allowance else job
 
     def _named(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call by the names of the parameters, defaults among them."""

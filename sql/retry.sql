@@ -5,6 +5,8 @@
 -- A job may be given other arguments, or another queue or priority; these arrays are empty if no job
 -- of the batch is, and null for those that stay as they are. Whoever sleeps for want of jobs in that
 -- other queue is woken, as by an enqueue.
+--
+-- A limited job stays parked; in another queue, it is parked there when its time comes (park.sql).
 with failure as materialized (
     select *
     from unnest(%(ids)s::uuid[], %(claims)s::integer[], %(countdowns)s::float8[],
@@ -14,7 +16,11 @@ with failure as materialized (
 )
 update pgqueue.jobs_live j
 set state = 'queued',
-    run_at = t.now + make_interval(secs => f.countdown),
+    run_at = case when j.limit_key is null or f.queue is not null
+                  then t.now + make_interval(secs => f.countdown) else 'infinity' end,
+    due_at = case when j.limit_key is not null and f.queue is null
+                  then t.now + make_interval(secs => f.countdown) end,
+    limit_key = case when f.queue is null then j.limit_key end,
     args = coalesce(f.args, j.args),
     kwargs = coalesce(f.kwargs, j.kwargs),
     queue = coalesce(f.queue, j.queue),

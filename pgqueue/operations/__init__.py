@@ -68,6 +68,12 @@ from pgqueue.operations.jobs import (
     terminate as terminate,
     wake as wake,
 )
+from pgqueue.operations.limiting import (
+    HEAD as HEAD,
+    claim_limited as claim_limited,
+    limits_due as limits_due,
+    park as park,
+)
 from pgqueue.operations.questions import (
     attempts as attempts,
     backend as backend,

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pgqueue.allowance import NO_ALLOWANCE
 from pgqueue.arrays import plain_array, text_array
 from pgqueue.copying import job_blocks
+from pgqueue.operations.limiting import allowances
 from pgqueue.operations.values import claim_pairs, nothing, set_of_ids, single_value, timestamp
-from pgqueue.query import Copy, Query
+from pgqueue.query import Copy, Query, Row
 from pgqueue.rows import (
     ClaimedJob,
     Edge,
@@ -24,10 +26,14 @@ from pgqueue.rows import (
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: What of a job decides which statement inserts it, and is no parameter of the plain one.
+_CHOOSING = ("chosen", "open_parents", "linked", "unique", "allowance")
 
 
 def enqueue(job: NewJob) -> Query[bool]:
     """Insert a job; False if its id is one that the caller chose, and is taken."""
+    if job.allowance:
+        return _enqueue_limited(job)
     if job.chosen:
         return enqueue_chosen(job)
     return Query("enqueue", _alone(job), bool, lambda: enqueue_chosen(job))
@@ -43,6 +49,18 @@ def enqueue_many(jobs: Iterable[NewJob], *, wake: bool) -> Query[set[str]]:
     jobs = sorted(jobs, key=lambda job: job.id)
     params = {**_columns(jobs), "wake": wake}
     query = Query("enqueue_many", params, set_of_ids)
+    if any(job.allowance for job in jobs):
+        query = Query("enqueue_limited", params := params | _allowances(jobs), _queues)
+    return dataclasses.replace(
+        query, again=lambda: dataclasses.replace(query, params={**params, **_all_chosen(jobs)})
+    )
+
+
+def _enqueue_limited(job: NewJob) -> Query[bool]:
+    """Insert a job that has limits."""
+    jobs = [job]
+    params = {**_columns(jobs), **_allowances(jobs), "wake": True}
+    query = Query("enqueue_limited", params, bool)
     return dataclasses.replace(
         query, again=lambda: dataclasses.replace(query, params={**params, **_all_chosen(jobs)})
     )
@@ -280,6 +298,15 @@ def _columns(jobs: Sequence[NewJob]) -> dict[str, Any]:
     }
 
 
+def _queues(rows: Sequence[Row]) -> set[str]:
+    return {row[0] for row in rows if row[0] is not None}
+
+
+def _allowances(jobs: Sequence[NewJob]) -> dict[str, Any]:
+    limited = {"limited": plain_array(bool(job.allowance) for job in jobs)}
+    return limited | allowances([job.allowance or NO_ALLOWANCE for job in jobs])
+
+
 def _all_chosen(jobs: Sequence[NewJob]) -> dict[str, Any]:
     """Return the parameter that has the history asked, which may have them all."""
     return {"chosen": plain_array(True for _ in jobs)}
@@ -287,6 +314,6 @@ def _all_chosen(jobs: Sequence[NewJob]) -> dict[str, Any]:
 
 def _alone(job: NewJob) -> dict[str, Any]:
     params = job._asdict()
-    for name in ("chosen", "open_parents", "linked", "unique"):  # the first chooses the statement
+    for name in _CHOOSING:
         del params[name]
     return params

@@ -82,8 +82,6 @@ a claim number fences every write: a job that was taken over cannot be finished 
     worker_cancel_long_running_tasks_on_connection_loss worker_deduplicate_successful_tasks
 no queue of a worker's own: jobs are for whoever is free
     worker_direct
-limits hold for all workers together
-    worker_disable_rate_limits
 workers can always be asked and told
     worker_enable_remote_control
 use --grace

@@ -168,6 +168,7 @@ _KNOWN: tuple[Setting, ...] = (
     _same("worker_concurrency", "how many jobs run at once, unless -c says it", "count"),
     _same("worker_max_tasks_per_child", "unless --max-tasks-per-child says it", "count"),
     _same("worker_max_memory_per_child", "KiB, unless --max-memory-per-child says it", "count"),
+    _same("worker_disable_rate_limits", "no task has a rate", "bool", default=False),
     _same("worker_hijack_root_logger", "False leaves the root logger alone", "bool", default=True),
     _same("worker_log_format", "of lines that are not about a task", "text"),
     _same("worker_log_datefmt", "of the time in these lines", "text"),

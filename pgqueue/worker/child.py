@@ -184,6 +184,8 @@ def _hello(app: PgQueue, limits: Limits) -> dict[str, object]:
         "tasks": sorted(app.tasks),
         "queues": app.conf.task_queues or sorted({task.queue for task in tasks}),
         "coroutines": [task.name for task in tasks if task.is_async],
+        "allowances": {t.name: t.plan.allowance for t in tasks if t.plan.allowance},
+        "rates": not app.conf.worker_disable_rate_limits,
         "limits": {name: limits for name, limits in of_tasks.items() if any(limits)},
         "settings": {name: app.conf[name] for name in _FOR_THE_SUPERVISOR},
         "schedules": as_json(app.schedules()),

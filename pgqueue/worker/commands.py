@@ -23,6 +23,7 @@ from pgqueue.rows import Beat, Command, TaskSettings
 from pgqueue.worker.control import Control
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
+from pgqueue.worker.limited import Limited
 from pgqueue.worker.liveness import Liveness
 from pgqueue.worker.pump import Pump
 from pgqueue.worker.settings import WorkerOptions
@@ -57,6 +58,7 @@ class Commands:
         control: Control,
         liveness: Liveness,
         crew: Crew,
+        limited: Limited,
         pump: Pump,
         listener: Listener,
         journal: Journal,
@@ -67,6 +69,7 @@ class Commands:
         self._control, self._liveness = control, liveness
         self._crew, self._pump, self._listener = crew, pump, listener
         self._journal = journal
+        self._limited = limited
         self._stop = stop
         self._began = time.monotonic()
         #: The sum of the settings that are in force; see `Beat`.
@@ -99,6 +102,8 @@ class Commands:
         self._crew.override(
             {s.task: Limits(s.time_limit, s.soft_time_limit) for s in said if s.limited}
         )
+        self._limited.override(said, self._hello["tasks"])
+        self._pump.wake()
 
     async def heed(self, beat: Beat) -> None:
         """Act upon what a heartbeat has brought."""

@@ -66,6 +66,8 @@ class Crew:
         #: The child that is told what happens to the worker.
         self._spokesman: Child | None = None
         self._batch = Batch()
+        #: Keys of limited jobs that have ended here since this was last looked at.
+        self.freed: set[str] = set()
         #: What is being written down; a lost connection must not have it released.
         self._taken = Batch()
         self.pace, self.speed = Pace(), Speed()
@@ -201,8 +203,9 @@ class Crew:
         self._shift.renew(self.pace.per_second(now))
 
     def _give_back(self, jobs: Iterable[ClaimedJob]) -> None:
-        if released := [Released(job.id, job.claim) for job in jobs]:
-            self._batch.released += released
+        if given := list(jobs):
+            self._batch.released += [Released(job.id, job.claim) for job in given]
+            self._free(given)
             self._on_change()
 
     # ── outcomes out ─────────────────────────────────────────────────────────────────────────
@@ -244,6 +247,7 @@ class Crew:
                 if not revoked and self._hand_over(child, job):
                     continue
             self._batch.add(record)
+            self._free((job,))
             self._journal.ended(job, record)
         self.pace.add(len(records), child.heard_at)
         self.speed.note(child.heard_at, done=len(records), busy=self.in_hand > 0)
@@ -251,6 +255,9 @@ class Crew:
             self._isolation.freed(child)
         self._shift.renew(self.pace.per_second(child.heard_at))
         self._on_change()
+
+    def _free(self, jobs: Iterable[ClaimedJob]) -> None:
+        self.freed.update(job.limit_key for job in jobs if job.limit_key)
 
     def _hand_over(self, child: Child, job: ClaimedJob) -> bool:
         """Give a job that one child has no slot for to another that has; False if none has."""
@@ -332,6 +339,7 @@ class Crew:
             record = verdicts.cancelled(job)
             self._batch.add(record)
             self._journal.ended(job, record)
+        self._free(jobs)
         if jobs:
             self._on_change()
 
@@ -383,6 +391,7 @@ class Crew:
             self._nobody.set()
         cause = child.bury()
         begun, waiting = child.begun_and_waiting()
+        self._free([*begun, *waiting])
         fate = post_mortem(begun, waiting, cause, killed=child.killed, verdict=child.verdict)
         self._batch.merge(fate)
         if fate.finished and child.verdict:

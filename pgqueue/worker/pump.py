@@ -18,11 +18,12 @@ import psycopg
 from pgqueue import operations
 from pgqueue.backoff import Doubling, Seldom
 from pgqueue.query import Query
-from pgqueue.worker import board, claims, pacing
+from pgqueue.worker import board, claims, limited, pacing
 from pgqueue.worker.claims import Look
 from pgqueue.worker.control import QUIET, Control, Disconnected, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.journal import Journal
+from pgqueue.worker.limited import Limited
 from pgqueue.worker.liveness import Liveness
 from pgqueue.worker.reports import Batch
 from pgqueue.worker.rotation import Rotation
@@ -47,6 +48,7 @@ class Pump:
         crew: Crew,
         journal: Journal,
         shutdown: Shutdown,
+        limited: Limited,
     ) -> None:
         self._control = control
         self._listener = listener
@@ -54,6 +56,7 @@ class Pump:
         self._crew = crew
         self._journal = journal
         self._shutdown = shutdown
+        self._limited = limited
         self._schedule = claims.Schedule()
         self._work = asyncio.Event()
         self._cursors = claims.Cursors(())
@@ -87,7 +90,7 @@ class Pump:
             self._work.clear()
             now = loop.time()
             batch, want = self._crew.collect(), self._wanted()
-            if batch or (want and self._schedule.due(now)):
+            if batch or self._crew.freed or (want and self._schedule.due(now)):
                 await self._turn(batch, want)
             elif self._shutdown.under_way:
                 if not self._crew.in_hand:
@@ -139,14 +142,19 @@ class Pump:
         writes = batch.queries()
         look = self._schedule.begin(self._turned_at) if want else None
         asked = self._looking(look, want) if look else {}
+        freed, self._crew.freed = self._crew.freed, set()
+        asked |= self._looking_after(look, want, freed)
         try:
             results = await self._control.run_all([*writes, *asked.values()])
         except Disconnected:
             batch.resent = True  # whether it was written down is not known
             self._crew.put_back(batch)
+            self._crew.freed |= freed
         except psycopg.OperationalError as error:  # a lock, a deadlock, a time-out
+            self._crew.freed |= freed
             await self._step_back(batch, error)
         except psycopg.Error as error:
+            self._crew.freed |= freed
             await self._isolate(batch, error)
         else:
             self._pauses.reset()
@@ -157,21 +165,52 @@ class Pump:
     def _looking(self, look: Look, want: int) -> dict[str, Query[Any]]:
         """Return what a look for so many jobs asks."""
         lanes = self._cursors.lanes(sweep=look.sweeps)
-        worker_id, tasks = self._liveness.worker_id, self._tasks
+        worker_id, tasks = self._liveness.worker_id, self._limited.plain(self._tasks)
         asked: dict[str, Query[Any]] = {}
         asked["jobs"] = operations.claim(worker_id, lanes, tasks, want, untouched=not look.sweeps)
         if look.asks:
             asked["due"] = operations.next_due(lanes, tasks)
         return asked
 
+    def _looking_after(
+        self, look: Look | None, want: int, freed: set[str]
+    ) -> dict[str, Query[Any]]:
+        """Return what a turn asks of limited jobs: most ask nothing.
+
+        Last, because letting in may wait for others that let in jobs of the same keys.
+        """
+        asked: dict[str, Query[Any]] = {}
+        limited_, queues, now = self._limited, self._cursors.queues, self._turned_at
+        if look and limited_.parks(now, sweeps=look.sweeps):
+            asked["parked"] = operations.park(queues, limited_.tasks)
+        if freed or (look and limited_.looks(now, sweeps=look.sweeps)):
+            free = limited.wanted(slots=self._crew.slots, in_hand=self._crew.in_hand, want=want)
+            asked["limited"] = operations.claim_limited(
+                self._liveness.worker_id,
+                queues,
+                self._tasks,
+                free if look else 0,
+                freed,
+                rates=limited_.rates,
+            )
+        if look and limited_.asks(now, sweeps=look.sweeps):
+            asked["limits_due"] = operations.limits_due(queues)
+        return asked
+
     def _saw(self, look: Look, answers: dict[str, Any], want: int) -> None:
         """Take what a look has found, and note when to look again."""
         now = asyncio.get_running_loop().time()
-        jobs = answers["jobs"]
-        self._schedule.looked(look, len(jobs), want, now)
+        plain, let_in = answers["jobs"], answers.get("limited", [])
+        self._schedule.looked(look, len(plain), want, now)
         if answers.get("due") is not None:
             self._schedule.due_within(answers["due"], now)
-        self._cursors.advance(jobs, want)
+        if "parked" in answers:
+            self._limited.parked(answers["parked"], operations.HEAD, now)
+        if "limits_due" in answers:
+            self._limited.due_within(answers["limits_due"], now)
+        self._schedule.due_within(self._limited.pause(now), now)
+        jobs = [*let_in, *plain]  # the limited ones first: they count as running
+        self._cursors.advance(plain, want)
         if not jobs:
             return
         self._crew.hand_out(jobs, now)

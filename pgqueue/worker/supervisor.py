@@ -35,6 +35,7 @@ from pgqueue.worker.control import Control, Runner, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.health import HealthServer
 from pgqueue.worker.journal import Journal
+from pgqueue.worker.limited import Limited
 from pgqueue.worker.liveness import Liveness
 from pgqueue.worker.probes import Probes
 from pgqueue.worker.processes import Guardian
@@ -184,8 +185,9 @@ class Supervisor:
             who=lambda: control.run(operations.backend()),
             room=lambda: control.run(operations.room()),
         )
+        limited = Limited(hello["allowances"], rates=hello["rates"])
         pump = self._pump = Pump(
-            control, listener, liveness, self.crew, self._journal, self._shutdown
+            control, listener, liveness, self.crew, self._journal, self._shutdown, limited
         )
         scheduler = Scheduler(control, hello["name"], hello["schedules"])
 
@@ -201,6 +203,7 @@ class Supervisor:
             control=control,
             liveness=liveness,
             crew=self.crew,
+            limited=limited,
             pump=pump,
             listener=listener,
             journal=self._journal,

@@ -34,7 +34,7 @@ def test_the_next_attempt_says_its_own(worker, send, until, lock):
     held = lock(2).free
     free()
     assert result.get(WAIT) == "all"
-    held.free()
+    held()
     assert result.job().attempt == 2
 
 

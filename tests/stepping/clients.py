@@ -8,7 +8,7 @@ from uuid import UUID
 import canvases
 import psycopg
 from actors import MAX_ATTEMPTS, QUEUES, TASK, Actor, Steps, World
-from rules import must
+from rules import LIMITS, must
 from sessions import BEGIN, COMMIT, CONNECT, IDLE, ROLLBACK, Lost
 
 from pgqueue import operations
@@ -77,7 +77,7 @@ class Client(Actor):
 
     def _new(self) -> NewJob:
         random = self.random
-        return NewJob(
+        job = NewJob(
             UUID(int=random.getrandbits(128), version=4),
             TASK,
             "[]",
@@ -87,6 +87,11 @@ class Client(Actor):
             MAX_ATTEMPTS,
             random.choice([0.0, 0.0, 0.0, 3.0]),
         )
+        if random.random() < self.world.weather.limited:
+            key = random.choices([*LIMITS], [4, 2, 1, 1])[0]
+            note = f'{{"pgqueue": {{"limit_key": "{key.partition(":")[2]}"}}}}'
+            job = job._replace(allowance=LIMITS[key], headers=note)
+        return job
 
     def _enqueue(self) -> Steps:
         """One job by itself."""

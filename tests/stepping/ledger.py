@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import rules
@@ -45,6 +47,8 @@ class Ledger:
         self.unanswered: set[str] = set()
         #: What has just left the jobs that wait: id, statement, state.
         self._left: list[tuple[str, str, str]] = []
+        #: When jobs of a key started.
+        self.starts: dict[str, list[datetime]] = {}
         #: The workers that have stopped, by themselves or declared so.
         self.stopped: set[int] = set()
         self._leaving: Change | None = None
@@ -63,14 +67,18 @@ class Ledger:
         for each in self._left:
             self._had_reason_to_leave(*each)
         self._left.clear()
+        running: Counter[str] = Counter()
         for id_ in self.unfinished():
             row = self.jobs[id_].row
+            if row["state"] == "running" and row["limit_key"]:
+                running[row["limit_key"]] += 1
             if row["state"] == "waiting":
                 ends = self._ends_of_parents(id_)
                 must(not ends or None in ends, f"I11: {id_} waits, and all its parents have ended")
                 must({*ends} <= {None, "succeeded"}, f"I11: {id_} waits in vain: {ends}")
             stuck = row["state"] == "running" and row["worker_id"] in self.stopped
             must(not stuck, f"I9: {id_} runs in worker {row['worker_id']}, which has stopped")
+        rules.within_limits(running, self.starts)
 
     def _note(self, id_: str, changes: list[Change]) -> None:
         if _is_nothing(changes):
@@ -118,8 +126,11 @@ class Ledger:
         else:
             must(change.old == job.row, "the job is not what its changes say")
             rules.may_change(change)
-            if change.statement == "claim":
+            if change.statement in rules.CLAIMING:
                 job.claimants[change.new["claim"]] = change.actor
+            if change.statement == "claim_limited":
+                begun = datetime.fromisoformat(change.new["started_at"])
+                self.starts.setdefault(change.new["limit_key"], []).append(begun)
             self._leave(job, change)
             self._end(job, change)
 

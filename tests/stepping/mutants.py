@@ -162,6 +162,68 @@ MUTANTS = [
         "functions/retry.sql",
         "          and coalesce(j.open_parents, 0) = 0\n",
     ),
+    # Limits.
+    Mutant(
+        "let in whatever runs",
+        "functions/claim_limited.sql",
+        "b.max_concurrency - b.held",
+        "b.max_concurrency",
+        favour="limited",
+    ),
+    Mutant(
+        "let in beside another",
+        "functions/claim_limited.sql",
+        "        order by k.limit_key\n        for update skip locked\n",
+        favour="limited freeze busy",
+    ),
+    Mutant(
+        "forget whom others let in",
+        "functions/claim_limited.sql",
+        "where h.limit_key = l.limit_key\n            union all",
+        "where false\n            union all",
+        favour="limited",
+    ),
+    Mutant(
+        "count who was put back",
+        "functions/claim_limited.sql",
+        " and j.state = 'running'\n",
+        "\n",
+        favour="limited unstarted",
+    ),
+    Mutant(
+        "let in under the same number",
+        "functions/claim_limited.sql",
+        "claim = j.claim + 1",
+        "claim = j.claim",
+        favour="limited",
+    ),
+    Mutant(
+        "let in what is not due",
+        "functions/claim_limited.sql",
+        "j.due_at <= moment\n                  and",
+        "true and",
+        favour="limited",
+    ),
+    Mutant(
+        "let in for a rate and not count it",
+        "functions/claim_limited.sql",
+        "l.starts + h.new * l.every",
+        "k.next_start",
+        favour="limited",
+    ),
+    Mutant(
+        "let in beside a verdict",
+        "functions/claim_limited.sql",
+        "        for share\n",
+        favour="limited freeze busy",
+    ),
+    Mutant(
+        "retry where plain claims look",
+        "retry.sql",
+        "j.limit_key is null or f.queue is not null",
+        "true",
+        favour="limited retry",
+    ),
     # Enqueueing.
     Mutant("enqueue what has ended", "functions/is_finished.sql", "exists (", "false and exists ("),
     Mutant(

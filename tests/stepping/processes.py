@@ -44,6 +44,8 @@ class Process(Actor):
         self._hands: dict[tuple[str, int], ClaimedJob] = {}
         self._batch, self._taken = Batch(), Batch()
         self._cursors = claims.Cursors(QUEUES)
+        #: Keys of limited jobs that have ended here since it last let some in.
+        self._freed: set[str] = set()
 
     @property
     def idle(self) -> bool:
@@ -101,6 +103,8 @@ class Process(Actor):
             yield from act()
             yield COMMIT
             if self._said_at is not None:
+                # Not before: an answer may come from a session that has ended since.
+                self.world.ledger.beaten(self.worker_id)
                 self.beat_at, self.attached = self._said_at, True
         except psycopg.Error as error:
             if not isinstance(error, Lost):
@@ -114,7 +118,6 @@ class Process(Actor):
         active = json.dumps([{"id": id_} for id_, _ in [*self._hands][:BEGUN]])
         beat = operations.heartbeat(self.worker_id, LEASE, "{}", active, lifeline=self.lifeline)
         if (yield beat):
-            self.world.ledger.beaten(self.worker_id)
             self._said_at = now
             if self.unsettled and self.lifeline:
                 yield from self._release_unknown()
@@ -198,6 +201,7 @@ class Process(Actor):
                 self.child.job = job
             return
         del self._hands[job.id, job.claim]
+        self._freed.update({job.limit_key} - {None})
         if way == "retry":
             self._retry_or_fail(job)
         elif way == "unstarted":
@@ -227,6 +231,12 @@ class Process(Actor):
             queries.append(
                 operations.claim(self.worker_id, lanes, [TASK], want, untouched=not sweeps)
             )
+        freed, self._freed = self._freed, set()
+        if want or freed:
+            limit = want - self.random.randint(0, want)
+            # Not all of them, so that two let in jobs of a key from different queues.
+            queues = self.random.choice([QUEUES, QUEUES[:1], QUEUES[1:]])
+            queries.append(operations.claim_limited(self.worker_id, queues, [TASK], limit, freed))
         if not queries:
             yield IDLE
             return
@@ -236,10 +246,11 @@ class Process(Actor):
             taken.resent = isinstance(error, Lost)
             taken.merge(self._batch)
             self._batch = taken
+            self._freed |= freed
             raise
         self._written(taken, results[:writes])
         for jobs in results[writes:]:
-            self._cursors.advance(jobs)
+            self._cursors.advance([job for job in jobs if job.limit_key is None])
             self._hands |= {(job.id, job.claim): job for job in jobs}
 
     def _written(self, batch: Batch, results: list[Any]) -> None:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from audit import Change
 
+from pgqueue.allowance import Allowance
 from pgqueue.worker.duties import MAX_CRASHES
 
 HISTORY = ("succeeded", "failed", "cancelled")
-ENQUEUEING = ("enqueue", "enqueue_chosen", "enqueue_many", "enqueue_canvas")
+ENQUEUEING = ("enqueue", "enqueue_chosen", "enqueue_many", "enqueue_limited", "enqueue_canvas")
+CLAIMING = ("claim", "claim_limited")
 CANCELLING = ("cancel", "cancel_requested", "purge")
+#: The limits of jobs that have some, by key.
+LIMITS = {
+    "t:one": Allowance(max_concurrency=1),
+    "t:two": Allowance(max_concurrency=2),
+    "t:slow": Allowance(rate_limit="1/s", rate_burst=2),
+    "t:wide": Allowance(),
+}
+#: The time between two starts of what has a rate.
+RATE = timedelta(seconds=1)
 #: What ends jobs, and follows their edges.
 ENDING = ("finish", "crash", *CANCELLING)
 #: What goes back to the queue: attempt and crashes before, everything after.
@@ -51,10 +64,15 @@ def may_change(change: Change) -> None:
         must(counts(new) == ("waiting", attempt, crashes, claim), "what being replaced does")
     elif statement in ("cancel", "purge"):
         must(state == "running" and counts(new) == counts(old), "cancelling marks what runs")
-    elif statement == "claim":
+    elif statement in CLAIMING:
+        limited = old["limit_key"] is not None
+        must(
+            limited == (statement == "claim_limited"), "I8: a limited job is claimed as a plain one"
+        )
         must(state == "queued", "P2: a job is claimed that does not wait")
         must(not old["cancel_requested_at"], "P7: a cancelled job runs again")
-        must(old["run_at"] <= new["started_at"], "P5: a job runs before its time")
+        due = old["due_at"] if limited else old["run_at"]
+        must(due <= new["started_at"], "P5: a job runs before its time")
         must(counts(new) == ("running", attempt + 1, crashes, claim + 1), "what a claim does")
     else:
         must(statement in BACK, f"{statement} changes a job")
@@ -95,6 +113,19 @@ def may_move(change: Change) -> None:
 def counts(row: dict[str, Any]) -> tuple[str, int, int, int]:
     """Return state, attempt, crashes and claim."""
     return row["state"], row["attempt"], row["crashes"], row["claim"]
+
+
+def within_limits(running: Mapping[str, int], starts: Mapping[str, Sequence[datetime]]) -> None:
+    """Hold what runs under each key, and when it last started, to the key's limits."""
+    for key, allowance in LIMITS.items():
+        most = allowance.max_concurrency
+        must(most is None or running.get(key, 0) <= most, f"I8: {running.get(key)} of {key} run")
+        begun = starts.get(key, ()) if allowance.rate_limit else ()
+        for since, first in enumerate(begun):
+            most = allowance.rate_burst + int((begun[-1] - first) / RATE)
+            must(
+                len(begun) - since <= most, f"I8: {key} started {len(begun) - since} times: {begun}"
+            )
 
 
 def short(change: Change) -> str:

@@ -16,7 +16,7 @@ EARLY, LATE = "2026-01-01T12:00:00+00:00", "2026-01-01T12:00:05+00:00"
 
 def row(state="queued", attempt=0, crashes=0, claim=0, **more):
     told = {"worker_id": None, "run_at": EARLY, "started_at": None, "cancel_requested_at": None}
-    told["open_parents"] = None
+    told |= {"open_parents": None, "limit_key": None, "due_at": None}
     counts = {"state": state, "attempt": attempt, "crashes": crashes, "claim": claim}
     return {"id": JOB, "max_attempts": 3, **counts, **told, **more}
 
@@ -95,7 +95,31 @@ def test_an_enqueue_may_take_back_what_it_inserted():
     assert history.ledger.finished() == [JOB]
 
 
+def let_in(key, *started):
+    """As many jobs as there are moments, let in under a key at these moments."""
+    ledger = Ledger()
+    for number, moment in enumerate(started):
+        id_ = f"{JOB[:-1]}{number}"
+        old = row(limit_key=key, due_at=EARLY)
+        new = running(limit_key=key, due_at=EARLY, started_at=moment)
+        ledger.note(
+            [
+                [Change("1", "client", "enqueue_limited", "insert", id_, None, None, old)],
+                [Change("2", "w1", "claim_limited", "update", id_, None, old, new)],
+            ]
+        )
+    return ledger
+
+
+def test_jobs_may_be_let_in_as_their_limits_say():
+    let_in("t:two", EARLY, EARLY)
+    let_in("t:slow", EARLY, EARLY, LATE, LATE)
+
+
 BREACHES = {
+    "I8: 2 of t:one run": lambda: let_in("t:one", EARLY, EARLY),
+    "I8: t:slow started 3 times": lambda: let_in("t:slow", EARLY, EARLY, EARLY),
+    "I8: a limited job is claimed as a plain one": lambda: claimed(limit_key="t:one"),
     "P2: a job is in two places": lambda: enqueued().insert(row()),
     "P2: a job runs once more": lambda: gone().insert(row()),
     "a new job starts at nothing": lambda: enqueued(attempt=1),

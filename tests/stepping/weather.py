@@ -33,6 +33,8 @@ class Weather:
         self.processes = random.choice([2, 2, 2, 3])
         #: How many jobs may wait and run before clients enqueue no more.
         self.jobs = random.choice([5, 8, 12])
+        #: How likely a new job has limits.
+        self.limited = 0.9 if "limited" in favour else random.choice([0.0, 0.2, 0.6])
         #: How likely a job ends while its worker does something.
         self._short = random.choice([0.05, 0.1, 0.3])
         if favour:

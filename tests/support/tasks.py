@@ -209,3 +209,20 @@ def spin(seconds):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         pass
+
+
+@app.task(name="serial", max_concurrency=1)
+def serial(text):
+    log(text)
+
+
+@app.task(name="hold_few", max_concurrency=2, concurrency_key="customer")
+def hold_few(key, customer):
+    """Run for as long as the test holds the advisory lock `key`, two of a customer at once."""
+    hold(key)
+    return customer
+
+
+@app.task(name="seldom", rate_limit="5/s")
+def seldom():
+    return time.time()

@@ -1,0 +1,80 @@
+"""Workers and limits: held by all of them together, and refilled at once."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+from support import tasks
+
+
+def running(connection):
+    return connection.execute(
+        "select count(*) from pgqueue.jobs_live where state = 'running'"
+    ).fetchone()[0]
+
+
+def few(app, count, key=1, customer="a"):
+    return [app.send_task("hold_few", [key, customer]) for _ in range(count)]
+
+
+def test_two_workers_together_hold_to_a_limit_and_refill_at_once(
+    start_worker, app, connection, lock, until
+):
+    held = lock(1)
+    workers = [start_worker("--processes", "1", "-c", "4") for _ in range(2)]
+    for worker in workers:
+        worker.ready()
+    results = [*few(app, 6), *few(app, 1, customer="b")]
+    until(lambda: running(connection) == 3, "two of a, one of b")
+    time.sleep(0.3)
+    assert running(connection) == 3
+    held.free()
+    began = time.monotonic()
+    assert sorted(result.get(timeout=20) for result in results) == ["a"] * 6 + ["b"]
+    assert time.monotonic() - began < 5
+    until(lambda: connection.execute("select count(*) from pgqueue.lines").fetchone()[0] == 0)
+
+
+def test_a_serial_lane_keeps_its_order(worker, app, log_table):
+    jobs = app.enqueue_many((tasks.serial, [f"{n:02}"]) for n in range(30))
+    for job in jobs:
+        job.get(timeout=20)
+    assert log_table() == [f"{n:02}" for n in range(30)]
+
+
+def test_a_rate_holds_for_all_workers(start_worker, app, connection):
+    for _ in range(2):
+        start_worker("--processes", "1", "-c", "4").ready()
+    for job in [app.send_task("seldom") for _ in range(6)]:
+        job.get(timeout=20)
+    rows = connection.execute("select started_at from pgqueue.jobs order by 1").fetchall()
+    gaps = [(later - sooner).total_seconds() for (sooner,), (later,) in pairwise(rows)]
+    assert min(gaps) >= 0.2
+    assert max(gaps) < 1
+
+
+def test_a_rate_that_is_set_while_all_runs_holds_for_what_waits(worker, app, connection, until):
+    app.control.rate_limit("add", "2/s", reply=True)
+    jobs = [app.send_task("add", [1, n]) for n in range(3)]
+    for job in jobs:
+        job.get(timeout=20)
+    rows = connection.execute("select started_at from pgqueue.jobs order by 1").fetchall()
+    assert all((later - sooner).total_seconds() >= 0.5 for (sooner,), (later,) in pairwise(rows))
+    app.control.rate_limit("add", None, reply=True)
+    began = time.monotonic()
+    for job in [app.send_task("add", [1, n]) for n in range(20)]:
+        job.get(timeout=20)
+    assert time.monotonic() - began < 5
+
+
+def test_a_killed_worker_leaves_no_place_taken(start_worker, app, connection, lock, until):
+    held = lock(1)
+    first = start_worker("--processes", "1", "-c", "4").ready()
+    results = few(app, 4)
+    until(lambda: running(connection) == 2)
+    start_worker("--processes", "1", "-c", "4").ready()
+    first.destroy()
+    until(lambda: running(connection) == 2)
+    held.free()
+    assert [result.get(timeout=30) for result in results] == ["a"] * 4
