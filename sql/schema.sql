@@ -44,7 +44,9 @@ CREATE TABLE pgqueue.jobs (
     parent_id uuid,
     root_id uuid,
     open_parents integer,
-    linked boolean
+    linked boolean,
+    limit_key text,
+    due_at timestamp with time zone
 )
 PARTITION BY LIST (state);
 
@@ -116,7 +118,7 @@ begin
              kwargs, headers, error, past_errors, parent_id, root_id, open_parents, linked)
         select
             g.id, 'cancelled', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes,
-            g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, t.now, g.expires_at,
+            g.claim, g.worker_id, coalesce(g.due_at, g.run_at), g.created_at, g.started_at, t.now, g.expires_at,
             coalesce(g.cancel_requested_at, t.now), g.args, g.kwargs, g.headers, 'cancelled',
             g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
         from gone g, (select pgqueue.now() as now) t
@@ -147,6 +149,330 @@ CREATE FUNCTION pgqueue.cancel(id uuid) RETURNS pgqueue.job_state
  SELECT c.state
     FROM pgqueue.cancel(ARRAY[cancel.id]) c(id, state);
 END;
+
+CREATE TABLE pgqueue.jobs_live (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    state pgqueue.job_state DEFAULT 'queued'::pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
+    queue text DEFAULT 'default'::text CONSTRAINT jobs_queue_not_null NOT NULL,
+    task text CONSTRAINT jobs_task_not_null NOT NULL,
+    priority smallint DEFAULT 0 CONSTRAINT jobs_priority_not_null NOT NULL,
+    attempt integer DEFAULT 0 CONSTRAINT jobs_attempt_not_null NOT NULL,
+    max_attempts integer,
+    crashes smallint DEFAULT 0 CONSTRAINT jobs_crashes_not_null NOT NULL,
+    claim integer DEFAULT 0 CONSTRAINT jobs_claim_not_null NOT NULL,
+    worker_id bigint,
+    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    args jsonb DEFAULT '[]'::jsonb CONSTRAINT jobs_args_not_null NOT NULL,
+    kwargs jsonb DEFAULT '{}'::jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
+    headers jsonb,
+    result jsonb,
+    error text,
+    traceback text,
+    past_errors jsonb,
+    parent_id uuid,
+    root_id uuid,
+    open_parents integer,
+    linked boolean,
+    limit_key text,
+    due_at timestamp with time zone,
+    CONSTRAINT priority_is_0_to_9 CHECK (((priority >= 0) AND (priority <= 9)))
+)
+WITH (fillfactor='45', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_insert_threshold='-1', autovacuum_analyze_scale_factor='0.0', autovacuum_analyze_threshold='100000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+
+CREATE FUNCTION pgqueue.claim_limited(claimant_id bigint, served text[], known text[], wanted integer, freed text[], rates boolean) RETURNS SETOF pgqueue.jobs_live
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+declare
+    news     pgqueue.arrivals[];
+    due      pgqueue.lines[];
+    keys     pgqueue.limits[];
+    moment   timestamptz;
+    held_by  text[];
+    held     uuid[];
+    held_as  integer[];
+    names    text[];
+    places   text[];
+    asked    integer[];
+    rooms    integer[];
+    started  timestamptz[];
+    paces    interval[];
+    ids      uuid[];
+    ids_of   text[];
+    numbers  integer[];
+begin
+    if not exists (
+        select from pgqueue.workers w
+        where w.id = claimant_id and w.stopped_at is null and w.expires_at > pgqueue.now())
+    then
+        wanted := 0;  -- what it has freed is for others
+    end if;
+    served := array(
+        select s.queue from unnest(served) as s (queue)
+        where not exists (select from pgqueue.queues q where q.name = s.queue and q.paused_at is not null));
+
+    with absorbed as materialized (
+        select n.place
+        from unnest(served) as s (queue)
+        cross join lateral (
+            select a.ctid as place from pgqueue.arrivals a where a.queue = s.queue
+            limit 1000
+            for update skip locked
+        ) n
+    ), gone as (
+        delete from pgqueue.arrivals a
+        where a.ctid = any (array(select s.place from absorbed s))
+        returning a as arrival
+    )
+    select array_agg(g.arrival) into news from gone g;
+
+    if news is not null or cardinality(freed) > 0 then
+        moment := pgqueue.now();
+        insert into pgqueue.lines as l (limit_key, queue, next_at)
+        select n.limit_key, n.queue, min(n.at)
+        from (
+            select n.limit_key, n.queue, n.due_at as at from unnest(news) n
+            union all
+            select f.limit_key, f.queue, moment from pgqueue.lines f where f.limit_key = any (freed)
+        ) n
+        group by n.limit_key, n.queue
+        order by n.limit_key, n.queue
+        on conflict (limit_key, queue) do update set next_at = least(l.next_at, excluded.next_at);
+
+        insert into pgqueue.limits as k
+            (limit_key, task, max_concurrency, rate_limit, rate_burst, said_at)
+        select distinct on (n.limit_key)
+            n.limit_key, n.task, n.max_concurrency, n.rate_limit, n.rate_burst, n.said_at
+        from unnest(news) n
+        order by n.limit_key, n.said_at desc
+        on conflict (limit_key) do update
+        set task = excluded.task, max_concurrency = excluded.max_concurrency,
+            rate_limit = excluded.rate_limit, rate_burst = excluded.rate_burst, said_at = excluded.said_at
+        where excluded.said_at >= k.said_at;
+    end if;
+
+    moment := pgqueue.now();
+    with found as materialized (
+        select l.line
+        from unnest(served) as s (queue)
+        cross join lateral (
+            select l as line, l.next_at
+            from pgqueue.lines l
+            where l.queue = s.queue and l.next_at <= moment
+            order by l.next_at
+            limit 50 + 2 * wanted
+            for update skip locked
+        ) l
+    )
+    select array_agg(f.line order by (f.line).next_at) into due from found f;
+    if due is null then
+        return;
+    end if;
+    if wanted < 1 then
+        perform pgqueue.wake(q.queue, 'pgqueue.jobs') from (select distinct d.queue from unnest(due) d) q;
+        return;
+    end if;
+
+    with own as materialized (
+        select k
+        from pgqueue.limits k
+        where k.limit_key = any (array(select d.limit_key from unnest(due) d))
+        order by k.limit_key
+        for update skip locked
+    )
+    select array_agg(o.k) into keys from own o;
+    if keys is null or cardinality(keys) < cardinality(due) then
+        delete from pgqueue.lines l
+        using unnest(due) as d (limit_key, queue, next_at)
+        where l.limit_key = d.limit_key and l.queue = d.queue
+          and not exists (select from pgqueue.limits k where k.limit_key = d.limit_key);
+    end if;
+    if keys is null then
+        return;
+    end if;
+
+    select array_agg(h.limit_key), array_agg(h.id), array_agg(h.claim)
+    into held_by, held, held_as
+    from (
+        select k.limit_key, h.id, h.claim
+        from unnest(keys) k
+        cross join lateral unnest(k.holders, k.claims) as h (id, claim)
+        cross join lateral (
+            select from pgqueue.jobs_live j
+            where j.id = h.id and j.claim = h.claim and j.state = 'running'
+            limit 1
+        ) r
+    ) h;
+
+    moment := pgqueue.now();
+    with pace as materialized (
+        select
+            k.limit_key, k.max_concurrency, k.rate_burst, k.next_start,
+            case when rates then pgqueue.rate_interval(
+                case when s.rate_limit_at is null then k.rate_limit else s.rate_limit end) end as every,
+            (select count(*) from unnest(held_by) as h (limit_key) where h.limit_key = k.limit_key) as held
+        from unnest(keys) k
+        left join pgqueue.task_settings s on s.task = k.task
+    ), base as materialized (
+        select p.*, greatest(moment, case when p.next_start is not null
+            then least(p.next_start, moment + p.rate_burst * p.every) end) as starts
+        from pace p
+    ), room as materialized (
+        select b.limit_key, b.every, b.starts, least(
+            b.max_concurrency - b.held,
+            floor(b.rate_burst - extract(epoch from b.starts - moment) / extract(epoch from b.every)),
+            wanted)::integer as room
+        from base b
+    ), line as materialized (
+        select r.*, d.queue, d.rank, row_number() over (order by r.room > 0 desc, d.rank) as turn
+        from room r
+        cross join lateral (
+            select d.queue, d.rank
+            from unnest(due) with ordinality as d (limit_key, queue, next_at, rank)
+            where d.limit_key = r.limit_key
+            order by d.rank
+            limit 1
+        ) d
+    )
+    select
+        array_agg(l.limit_key), array_agg(l.queue), array_agg(l.room), array_agg(l.starts),
+        array_agg(l.every),
+        array_agg(case when l.room > 0 and l.turn <= wanted
+                       then least(l.room, greatest(1, wanted / s.some)) else 0 end)
+    into names, places, rooms, started, paces, asked
+    from line l, (select count(*)::integer as some from line x where x.room > 0) s;
+
+    with line as materialized (
+        select l.* from unnest(names, places, asked) as l (limit_key, queue, asked) where l.asked > 0
+    ), ready as materialized (
+        select j.place
+        from line l
+        cross join lateral (
+            select j.place
+            from generate_series(9, 0, -1) as p (priority)
+            cross join lateral (
+                select j.ctid as place
+                from pgqueue.jobs_live j
+                where j.limit_key = l.limit_key
+                  and j.queue = l.queue
+                  and j.priority = p.priority
+                  and j.due_at <= moment
+                  and j.state = 'queued'
+                  and j.task = any (known)
+                order by j.due_at, j.id
+                limit l.asked
+                for update skip locked
+            ) j
+            limit l.asked
+        ) j
+    ), claimant as materialized (
+        select w.id
+        from pgqueue.workers w
+        where w.id = claimant_id and w.stopped_at is null and w.expires_at > pgqueue.now()
+          and exists (select from ready)
+        for share
+    ), claimed as (
+        update pgqueue.jobs_live j
+        set state = 'running',
+            claim = j.claim + 1,
+            attempt = j.attempt + 1,
+            worker_id = claimant_id,
+            started_at = moment
+        where j.ctid = any (array(select place from ready)) and exists (select from claimant)
+        returning j.id, j.limit_key, j.claim
+    )
+    select array_agg(c.id), array_agg(c.limit_key), array_agg(c.claim)
+    into ids, ids_of, numbers
+    from claimed c;
+
+    update pgqueue.limits k
+    set holders = h.ids,
+        claims = h.claims,
+        next_start = case when l.every is null then k.next_start
+                          when h.new > 0 then l.starts + h.new * l.every
+                          else least(k.next_start, l.starts) end
+    from unnest(names, started, paces) as l (limit_key, starts, every)
+    cross join lateral (
+        select
+            coalesce(array_agg(x.id), '{}') as ids, coalesce(array_agg(x.claim), '{}') as claims,
+            count(*) filter (where x.is_new) as new
+        from (
+            select h.id, h.claim, false as is_new
+            from unnest(held_by, held, held_as) as h (limit_key, id, claim)
+            where h.limit_key = l.limit_key
+            union all
+            select n.id, n.claim, true
+            from unnest(ids_of, ids, numbers) as n (limit_key, id, claim)
+            where n.limit_key = l.limit_key
+        ) x
+    ) h
+    where k.limit_key = l.limit_key
+      and (k.holders <> h.ids or k.claims <> h.claims or k.next_start > l.starts);
+
+    with line as materialized (
+        select
+            l.limit_key, l.queue, l.room, l.asked, k.next_start, k.rate_burst, l.every,
+            k.max_concurrency <= cardinality(k.holders) as full,
+            cardinality(k.holders) > 0 as held,
+            (select count(*) from unnest(ids_of) as n (limit_key) where n.limit_key = l.limit_key) as taken
+        from unnest(names, places, rooms, asked, paces) as l (limit_key, queue, room, asked, every)
+        join pgqueue.limits k on k.limit_key = l.limit_key
+        where l.asked > 0 or l.room <= 0
+    ), looked as materialized (
+        select l.limit_key, l.queue, case
+            when l.room <= 0 or l.taken = l.asked then greatest(
+                moment,
+                case when l.full then moment + interval '1 s' end,
+                l.next_start - (l.rate_burst - 1) * l.every)
+            else coalesce(
+                (select case when min(j.due_at) <= moment then moment + interval '250 ms' else min(j.due_at) end
+                 from generate_series(9, 0, -1) as p (priority)
+                 cross join lateral (
+                    select j.due_at
+                    from pgqueue.jobs_live j
+                    where j.limit_key = l.limit_key and j.queue = l.queue and j.priority = p.priority
+                      and j.due_at is not null and j.state = 'queued'
+                    order by j.due_at, j.id
+                    limit 1
+                 ) j),
+                case when l.held then moment + interval '1 s' end,
+                case when l.next_start > moment then l.next_start end)
+            end as next_at
+        from line l
+    ), kept as (
+        update pgqueue.lines l
+        set next_at = o.next_at
+        from looked o
+        where l.limit_key = o.limit_key and l.queue = o.queue and o.next_at is not null
+    )
+    delete from pgqueue.lines l
+    using looked o
+    where l.limit_key = o.limit_key and l.queue = o.queue and o.next_at is null;
+
+    delete from pgqueue.limits k
+    where k.limit_key = any (names)
+      and not exists (select from pgqueue.lines l where l.limit_key = k.limit_key);
+
+    perform pgqueue.wake(q.queue, 'pgqueue.jobs')
+    from (
+        select distinct l.queue
+        from unnest(places, asked, rooms) as l (queue, asked, room)
+        where l.room > 0 and l.room > l.asked and coalesce(cardinality(ids), 0) >= wanted
+    ) q;
+
+    return query select j.* from pgqueue.jobs_live j where j.id = any (ids);
+end $$;
 
 CREATE FUNCTION pgqueue.create_partitions(days_ahead integer DEFAULT 3) RETURNS integer
     LANGUAGE plpgsql
@@ -583,6 +909,10 @@ CREATE FUNCTION pgqueue.lifeline(worker bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended(('pgqueue.worker:'::text || worker), (0)::bigint);
 
+CREATE FUNCTION pgqueue.limit_key(task text, args jsonb, kwargs jsonb, headers jsonb, name text, place integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT (limit_key.task || COALESCE((':'::text || CASE WHEN (octet_length(v.value) > 200) THEN md5(v.value) ELSE v.value END), ''::text)) FROM (SELECT COALESCE((limit_key.headers #>> '{pgqueue,limit_key}'::text[]), (SELECT CASE WHEN (jsonb_typeof(a.value) <> 'object'::text) THEN (a.value #>> '{}'::text[]) ELSE COALESCE((SELECT min(t.value) AS min FROM jsonb_each_text(a.value) t(key, value) HAVING ((min(t.key) ^@ '$'::text) AND (count(*) = 1))), (a.value)::text) END AS "coalesce" FROM (SELECT COALESCE((limit_key.kwargs -> limit_key.name), (limit_key.args -> limit_key.place)) AS value) a)) AS value) v);
+
 CREATE FUNCTION pgqueue.lock_waiting(roots uuid[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -626,6 +956,10 @@ CREATE FUNCTION pgqueue.pause(queue text) RETURNS void
  INSERT INTO pgqueue.queues AS q (name, paused_at)
    VALUES (pause.queue, pgqueue.now()) ON CONFLICT(name) DO UPDATE SET paused_at = COALESCE(q.paused_at, excluded.paused_at);
 END;
+
+CREATE FUNCTION pgqueue.rate_interval(rate text) RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT CASE WHEN (r.number > (0)::numeric) THEN ((ceil((((CASE r.period WHEN 'm'::text THEN 60 WHEN 'h'::text THEN 3600 ELSE 1 END)::numeric * (1000000)::numeric) / r.number)))::double precision * '00:00:00.000001'::interval) ELSE NULL::interval END AS "case" FROM (SELECT (split_part(rate_interval.rate, '/'::text, 1))::numeric AS number, NULLIF(split_part(rate_interval.rate, '/'::text, 2), ''::text) AS period) r);
 
 CREATE FUNCTION pgqueue.resume(queue text) RETURNS void
     LANGUAGE plpgsql
@@ -680,38 +1014,6 @@ CREATE FUNCTION pgqueue.retry(id uuid) RETURNS uuid
  SELECT r.r
     FROM pgqueue.retry(ARRAY[retry.id]) r(r);
 END;
-
-CREATE TABLE pgqueue.jobs_live (
-    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
-    state pgqueue.job_state DEFAULT 'queued'::pgqueue.job_state CONSTRAINT jobs_state_not_null NOT NULL,
-    queue text DEFAULT 'default'::text CONSTRAINT jobs_queue_not_null NOT NULL,
-    task text CONSTRAINT jobs_task_not_null NOT NULL,
-    priority smallint DEFAULT 0 CONSTRAINT jobs_priority_not_null NOT NULL,
-    attempt integer DEFAULT 0 CONSTRAINT jobs_attempt_not_null NOT NULL,
-    max_attempts integer,
-    crashes smallint DEFAULT 0 CONSTRAINT jobs_crashes_not_null NOT NULL,
-    claim integer DEFAULT 0 CONSTRAINT jobs_claim_not_null NOT NULL,
-    worker_id bigint,
-    run_at timestamp with time zone CONSTRAINT jobs_run_at_not_null NOT NULL,
-    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    expires_at timestamp with time zone,
-    cancel_requested_at timestamp with time zone,
-    args jsonb DEFAULT '[]'::jsonb CONSTRAINT jobs_args_not_null NOT NULL,
-    kwargs jsonb DEFAULT '{}'::jsonb CONSTRAINT jobs_kwargs_not_null NOT NULL,
-    headers jsonb,
-    result jsonb,
-    error text,
-    traceback text,
-    past_errors jsonb,
-    parent_id uuid,
-    root_id uuid,
-    open_parents integer,
-    linked boolean,
-    CONSTRAINT priority_is_0_to_9 CHECK (((priority >= 0) AND (priority <= 9)))
-)
-WITH (fillfactor='45', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000', autovacuum_vacuum_insert_threshold='-1', autovacuum_analyze_scale_factor='0.0', autovacuum_analyze_threshold='100000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
 
 CREATE FUNCTION pgqueue.running_jobs(workers bigint[]) RETURNS TABLE(id uuid, claim integer, worker_id bigint)
     LANGUAGE sql
@@ -773,6 +1075,18 @@ CREATE FUNCTION pgqueue.uuid7() RETURNS uuid
 CREATE FUNCTION pgqueue.wake(place text, channel text) RETURNS void
     LANGUAGE sql
     RETURN CASE WHEN CASE WHEN pg_try_advisory_lock(pgqueue.gate(place)) THEN (NOT pg_advisory_unlock(pgqueue.gate(place))) ELSE true END THEN pg_notify(channel, ''::text) ELSE NULL::void END;
+
+CREATE TABLE pgqueue.arrivals (
+    queue text NOT NULL,
+    limit_key text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    task text NOT NULL,
+    max_concurrency integer,
+    rate_limit text,
+    rate_burst integer NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
 
 CREATE TABLE pgqueue.commands (
     id bigint NOT NULL,
@@ -840,7 +1154,9 @@ CREATE TABLE pgqueue.jobs_cancelled (
     parent_id uuid,
     root_id uuid,
     open_parents integer,
-    linked boolean
+    linked boolean,
+    limit_key text,
+    due_at timestamp with time zone
 )
 PARTITION BY RANGE (finished_at);
 
@@ -871,7 +1187,9 @@ CREATE TABLE pgqueue.jobs_cancelled_default (
     parent_id uuid,
     root_id uuid,
     open_parents integer,
-    linked boolean
+    linked boolean,
+    limit_key text,
+    due_at timestamp with time zone
 );
 
 CREATE TABLE pgqueue.jobs_failed (
@@ -901,7 +1219,9 @@ CREATE TABLE pgqueue.jobs_failed (
     parent_id uuid,
     root_id uuid,
     open_parents integer,
-    linked boolean
+    linked boolean,
+    limit_key text,
+    due_at timestamp with time zone
 )
 PARTITION BY RANGE (finished_at);
 
@@ -932,7 +1252,9 @@ CREATE TABLE pgqueue.jobs_failed_default (
     parent_id uuid,
     root_id uuid,
     open_parents integer,
-    linked boolean
+    linked boolean,
+    limit_key text,
+    due_at timestamp with time zone
 );
 
 CREATE TABLE pgqueue.jobs_succeeded (
@@ -962,7 +1284,9 @@ CREATE TABLE pgqueue.jobs_succeeded (
     parent_id uuid,
     root_id uuid,
     open_parents integer,
-    linked boolean
+    linked boolean,
+    limit_key text,
+    due_at timestamp with time zone
 )
 PARTITION BY RANGE (finished_at);
 
@@ -993,8 +1317,32 @@ CREATE TABLE pgqueue.jobs_succeeded_default (
     parent_id uuid,
     root_id uuid,
     open_parents integer,
-    linked boolean
+    linked boolean,
+    limit_key text,
+    due_at timestamp with time zone
 );
+
+CREATE TABLE pgqueue.limits (
+    limit_key text NOT NULL,
+    task text,
+    max_concurrency integer,
+    rate_limit text,
+    rate_burst integer NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    next_start timestamp with time zone,
+    holders uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    claims integer[] DEFAULT '{}'::integer[] NOT NULL,
+    CONSTRAINT limits_max_concurrency_check CHECK ((max_concurrency > 0)),
+    CONSTRAINT limits_rate_burst_check CHECK ((rate_burst > 0))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+
+CREATE TABLE pgqueue.lines (
+    limit_key text NOT NULL,
+    queue text NOT NULL,
+    next_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
 
 CREATE VIEW pgqueue.queue_stats AS
  SELECT COALESCE(j.queue, q.name) AS queue,
@@ -1006,10 +1354,10 @@ CREATE VIEW pgqueue.queue_stats AS
     j.oldest_ready
    FROM (( SELECT l.queue,
             count(*) FILTER (WHERE (l.state = 'waiting'::pgqueue.job_state)) AS waiting,
-            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at <= t.now))) AS ready,
-            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at > t.now))) AS scheduled,
+            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (COALESCE(l.due_at, l.run_at) <= t.now))) AS ready,
+            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (COALESCE(l.due_at, l.run_at) > t.now))) AS scheduled,
             count(*) FILTER (WHERE (l.state = 'running'::pgqueue.job_state)) AS running,
-            (t.now - min(l.run_at) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at <= t.now)))) AS oldest_ready
+            (t.now - min(COALESCE(l.due_at, l.run_at)) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (COALESCE(l.due_at, l.run_at) <= t.now)))) AS oldest_ready
            FROM pgqueue.jobs_live l,
             ( SELECT pgqueue.now() AS now) t
           GROUP BY l.queue, t.now) j
@@ -1092,6 +1440,12 @@ ALTER TABLE ONLY pgqueue.edges
 ALTER TABLE ONLY pgqueue.groups
     ADD CONSTRAINT groups_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY pgqueue.limits
+    ADD CONSTRAINT limits_pkey PRIMARY KEY (limit_key);
+
+ALTER TABLE ONLY pgqueue.lines
+    ADD CONSTRAINT lines_pkey PRIMARY KEY (limit_key, queue);
+
 ALTER TABLE pgqueue.jobs_live
     ADD CONSTRAINT payload_takes_at_most_64_mb CHECK (((pg_column_size(args) <= 67108864) AND (pg_column_size(kwargs) <= 67108864) AND (COALESCE(pg_column_size(headers), 0) <= 67108864))) NOT VALID;
 
@@ -1109,6 +1463,8 @@ ALTER TABLE ONLY pgqueue.task_settings
 
 ALTER TABLE ONLY pgqueue.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
+
+CREATE INDEX arrivals_queue ON pgqueue.arrivals USING btree (queue);
 
 CREATE INDEX commands_broadcast ON pgqueue.commands USING btree (broadcast);
 
@@ -1136,6 +1492,8 @@ CREATE INDEX jobs_live_claim ON pgqueue.jobs_live USING btree (queue, priority, 
 
 CREATE UNIQUE INDEX jobs_live_id ON pgqueue.jobs_live USING btree (id);
 
+CREATE INDEX jobs_live_parked ON pgqueue.jobs_live USING btree (limit_key, queue, priority DESC, due_at, id) WHERE (due_at IS NOT NULL);
+
 CREATE INDEX jobs_live_root ON pgqueue.jobs_live USING btree (root_id) WHERE (root_id IS NOT NULL);
 
 CREATE INDEX jobs_succeeded_id ON ONLY pgqueue.jobs_succeeded USING btree (id);
@@ -1145,6 +1503,8 @@ CREATE INDEX jobs_succeeded_default_id_idx ON pgqueue.jobs_succeeded_default USI
 CREATE INDEX jobs_succeeded_default_root_id_idx ON pgqueue.jobs_succeeded_default USING btree (root_id) WHERE (root_id IS NOT NULL);
 
 CREATE INDEX jobs_succeeded_root ON ONLY pgqueue.jobs_succeeded USING btree (root_id) WHERE (root_id IS NOT NULL);
+
+CREATE INDEX lines_next ON pgqueue.lines USING btree (queue, next_at);
 
 CREATE INDEX workers_living ON pgqueue.workers USING btree (id) WHERE (stopped_at IS NULL);
 

@@ -37,6 +37,7 @@ LONG_TRANSACTION = 300.0
 OLD_SLOT = 1_000_000  # transactions
 GATE_PATIENCE = 1.0
 MOST_TASKS = 10
+OVERDUE = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +338,19 @@ def tasks(session: Session) -> Iterator[Finding]:
             yield Finding(WARNING, "queues", text, f"pgq queues resume {row.queue}")
 
 
+def limits(session: Session) -> Iterator[Finding]:
+    """Say what limited jobs wait for; a key that is due and not looked at has nobody to do it."""
+    late = [
+        row for row in session.run(operations.limits()) if row.waiting and row.next_look < -OVERDUE
+    ]
+    for row in late[:MOST_TASKS]:
+        text = (
+            f"{formats.plural(row.waiting, 'job')} of {row.limit_key} in queue {row.queue} could "
+            f"start for {-row.next_look:.0f} s"
+        )
+        yield Finding(WARNING, "limits", text, "have workers with free slots serve that queue")
+
+
 def gates(session: Session) -> Iterator[Finding]:
     """Look for sleepers' locks that outlive their workers; a worker just stopping is no case."""
     left = session.run(operations.orphaned_gates())
@@ -363,5 +377,6 @@ CHECKS: tuple[tuple[Callable[[Session], Iterator[Finding]], str], ...] = (
     (holders, "vacuum"),
     (workers, "workers"),
     (tasks, "tasks"),
+    (limits, "limits"),
     (gates, "gates"),
 )
