@@ -1,4 +1,4 @@
-"""The application of `benchmarks/limits.py`: tasks with limits, which every worker of it looks after."""
+"""The application of `benchmarks/limits.py`: tasks with limits, and one without."""
 
 from __future__ import annotations
 

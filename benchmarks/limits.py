@@ -1,8 +1,8 @@
 """Limits: how fast limited jobs go, how soon a place is taken again, and what plain jobs notice.
 
-Two workers drain jobs of one key with eight places, of a serial lane, and of a thousand keys by turns.
-Then plain jobs are drained, in turns, from a queue in which nothing else waits, and from one with a
-million jobs that have a rate and 100,000 of a key that is full.
+Two workers drain jobs of one key with eight places, of a serial lane, and of a thousand keys that
+take turns. Then plain jobs are drained, alone, and beside a million jobs that have a rate and
+100,000 of a key that is full.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ HOUSE = """
     publishing log
     apps proxy models discovery
     retry limits cron codec signals config arrays backoff describe identifiers request rows
+    allowance
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]

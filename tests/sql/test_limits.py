@@ -417,3 +417,13 @@ def test_two_queues_of_a_key_cannot_let_in_beside_each_other(jobs, other, add, l
     with jobs.transaction():
         assert len(let_in(queues=["default"])) == 1
         assert let_in(queues=["other"], on=other) == []
+
+
+def test_no_verdict_falls_beside_who_is_letting_in(jobs, other, add, let_in, clock):
+    add(1)
+    briefly = jobs.register("briefly", lease=10)
+    with jobs.transaction():
+        assert len(let_in(worker=briefly)) == 1
+        clock.advance(11)
+        assert other.run(operations.lost()) == []
+    assert [job.worker_id for job in other.run(operations.lost())] == [briefly]

@@ -212,12 +212,6 @@ MUTANTS = [
         favour="limited slow",
     ),
     Mutant(
-        "let in beside a verdict",
-        "functions/claim_limited.sql",
-        "        for share\n",
-        favour="limited freeze busy",
-    ),
-    Mutant(
         "retry where plain claims look",
         "retry.sql",
         "j.limit_key is null or f.queue is not null",
