@@ -17,6 +17,7 @@ from benchmarks import (
     commits,
     crowd,
     growth,
+    limits,
     pinned,
     results,
     soak,
@@ -33,7 +34,7 @@ Measure = Callable[[Setting], dict[str, Any]]
 Judge = Callable[[dict[str, Any]], list[Verdict]]
 SCENARIOS: dict[str, tuple[Measure, Judge]] = {
     module.__name__.rpartition(".")[2]: (module.measure, module.judged)
-    for module in (pinned, standing, commits, crowd, bodies, growth, anatomy, canvas, soak)
+    for module in (pinned, standing, commits, crowd, bodies, growth, anatomy, canvas, limits, soak)
 }
 INTERRUPTED = 130  # as a shell says it
 
@@ -61,6 +62,7 @@ def main(names: tuple[str, ...], scale: float, dsn: str | None, keep: bool) -> N
     growth    backlog, history and payload grow: what a job costs     3 min
     anatomy   where the time of one job goes                          1 min
     canvas    chords, chains and large groups                         1 min
+    limits    limited jobs, and plain ones beside a million of them   5 min
     soak      everything at once, for six hours                       6 h
     plots     draw docs/images/ from results/; needs matplotlib
     tables    renew the tables of docs/performance.md from results/

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, NamedTuple
 
 from pgqueue.errors import InvalidOption
@@ -117,7 +116,7 @@ def _is_zero(rate: str | float) -> bool:
 
 def _place(task: Any, name: str) -> int | None:
     """Return the position of an argument, None if it has none."""
-    parameters: list[inspect.Parameter] = list(task.parameters)
+    parameters = list(task._signature.parameters.values())  # noqa: SLF001 (made when it is bound)
     for place, each in enumerate(parameters):
         if each.name == name and each.kind is not each.VAR_KEYWORD:
             return None if each.kind is each.KEYWORD_ONLY else place

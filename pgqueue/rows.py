@@ -324,6 +324,36 @@ class QueueRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitRow:
+    """A key under which limited jobs wait or run in a queue; `next_look` in seconds from now."""
+
+    limit_key: str
+    queue: str
+    max_concurrency: int | None
+    rate_limit: str | None
+    rate_burst: int
+    running: int
+    waiting: int
+    next_look: float
+
+    @property
+    def why(self) -> str:
+        """Why what waits does not run, as people say it.
+
+        >>> LimitRow("shop.pack:7", "default", 2, None, 1, 2, 90, 0.5).why
+        '2 of 2 run'
+        """
+        if not self.waiting:
+            return "nothing waits"
+        if self.max_concurrency is not None and self.running >= self.max_concurrency:
+            return f"{self.running} of {self.max_concurrency} run"
+        if self.next_look <= 0:
+            return "for a free slot"
+        rate = f"{self.rate_limit}, " if self.rate_limit else ""
+        return f"{rate}next in {self.next_look:.3g} s"
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerRow:
     """A worker that has not stopped; `silent_for` in seconds."""
 

@@ -158,11 +158,6 @@ class Task(Running, Generic[P, R]):
         return self.plan.policy
 
     @property
-    def parameters(self) -> Iterable[inspect.Parameter]:
-        """What its calls may give it."""
-        return self._signature.parameters.values()
-
-    @property
     def limits(self) -> Limits:
         """How long its runs may take, as far as it says that itself; or what was set instead."""
         return self.plan.limits if self._limits is None else self._limits

@@ -38,8 +38,8 @@ with dead as materialized (
          error, past_errors, parent_id, root_id, open_parents, linked)
     select
         g.id, 'failed', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.all_crashes,
-        g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, pgqueue.now(), g.expires_at,
-        g.cancel_requested_at, g.args, g.kwargs, g.headers, %(error)s::text, g.past_errors,
+        g.claim, g.worker_id, coalesce(g.due_at, g.run_at), g.created_at, g.started_at, pgqueue.now(),
+        g.expires_at, g.cancel_requested_at, g.args, g.kwargs, g.headers, %(error)s::text, g.past_errors,
         g.parent_id, g.root_id, g.open_parents, g.linked
     from gone g
     returning id, state, finished_at, linked

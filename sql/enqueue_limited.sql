@@ -55,7 +55,9 @@ with job as materialized (
     where e.limit_key is not null
     group by j.queue, e.limit_key, j.task, j.max_concurrency, j.rate_limit, j.rate_burst
 )
-select q.queue, case when q.queue is not null and %(wake)s::boolean then pgqueue.wake(q.queue, 'pgqueue.jobs') end
+select
+    q.queue,
+    case when q.queue is not null and %(wake)s::boolean then pgqueue.wake(q.queue, 'pgqueue.jobs') end
 from kept k
 left join lateral (
     select distinct j.queue

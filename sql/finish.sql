@@ -25,7 +25,7 @@ with outcome as materialized (
          result, error, traceback, past_errors, parent_id, root_id, open_parents, linked)
     select
         g.id, g.outcome, g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes, g.claim,
-        g.worker_id, g.run_at, g.created_at, g.started_at, t.now, g.expires_at,
+        g.worker_id, coalesce(g.due_at, g.run_at), g.created_at, g.started_at, t.now, g.expires_at,
         g.cancel_requested_at, g.args, g.kwargs, g.headers, g.outcome_result, g.outcome_error,
         g.outcome_traceback, g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
     from gone g, (select pgqueue.now() as now) t

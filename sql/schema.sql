@@ -170,7 +170,7 @@ begin
              kwargs, headers, error, past_errors, parent_id, root_id, open_parents, linked)
         select
             g.id, 'cancelled', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes,
-            g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, t.now, g.expires_at,
+            g.claim, g.worker_id, coalesce(g.due_at, g.run_at), g.created_at, g.started_at, t.now, g.expires_at,
             coalesce(g.cancel_requested_at, t.now), g.args, g.kwargs, g.headers, 'cancelled',
             g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
         from gone g, (select pgqueue.now() as now) t
@@ -274,16 +274,17 @@ begin
         select s.queue from unnest(served) as s (queue)
         where not exists (select from pgqueue.queues q where q.name = s.queue and q.paused_at is not null));
 
-    with gone as (
+    with absorbed as materialized (
+        select n.place
+        from unnest(served) as s (queue)
+        cross join lateral (
+            select a.ctid as place from pgqueue.arrivals a where a.queue = s.queue
+            limit 1000
+            for update skip locked
+        ) n
+    ), gone as (
         delete from pgqueue.arrivals a
-        where a.ctid = any (array(
-            select n.place
-            from unnest(served) as s (queue)
-            cross join lateral (
-                select a.ctid as place from pgqueue.arrivals a where a.queue = s.queue
-                limit 1000
-                for update skip locked
-            ) n))
+        where a.ctid = any (array(select s.place from absorbed s))
         returning a as arrival
     )
     select array_agg(g.arrival) into news from gone g;
@@ -1782,10 +1783,10 @@ CREATE VIEW pgqueue.queue_stats AS
     q.keep
    FROM (( SELECT l.queue,
             count(*) FILTER (WHERE (l.state = 'waiting'::pgqueue.job_state)) AS waiting,
-            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at <= t.now))) AS ready,
-            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at > t.now))) AS scheduled,
+            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (COALESCE(l.due_at, l.run_at) <= t.now))) AS ready,
+            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (COALESCE(l.due_at, l.run_at) > t.now))) AS scheduled,
             count(*) FILTER (WHERE (l.state = 'running'::pgqueue.job_state)) AS running,
-            (t.now - min(l.run_at) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.run_at <= t.now)))) AS oldest_ready
+            (t.now - min(COALESCE(l.due_at, l.run_at)) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (COALESCE(l.due_at, l.run_at) <= t.now)))) AS oldest_ready
            FROM pgqueue.jobs_live l,
             ( SELECT pgqueue.now() AS now) t
           GROUP BY l.queue, t.now) j

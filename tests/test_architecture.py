@@ -34,6 +34,7 @@ HOUSE = """
     apps proxy models discovery
     unique turns ticks cron solar
     retry limits codec signals config arrays backoff describe identifiers request rows
+    allowance
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]

@@ -39,6 +39,7 @@ OLD_SLOT = 1_000_000  # transactions
 GATE_PATIENCE = 1.0
 MOST_TASKS = MOST_SCHEDULES = 10
 LATE_SCHEDULE = 30.0
+OVERDUE = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +365,19 @@ def judge_schedules(rows: list[ScheduleRow], now: datetime) -> Iterator[Finding]
         yield Finding(OK, "schedules", f"{formats.plural(len(kept), 'schedule')} kept")
 
 
+def limits(session: Session) -> Iterator[Finding]:
+    """Say what limited jobs wait for; a key that is due and not looked at has nobody to do it."""
+    late = [
+        row for row in session.run(operations.limits()) if row.waiting and row.next_look < -OVERDUE
+    ]
+    for row in late[:MOST_TASKS]:
+        text = (
+            f"{formats.plural(row.waiting, 'job')} of {row.limit_key} in queue {row.queue} could "
+            f"start for {-row.next_look:.0f} s"
+        )
+        yield Finding(WARNING, "limits", text, "have workers with free slots serve that queue")
+
+
 def gates(session: Session) -> Iterator[Finding]:
     """Look for sleepers' locks that outlive their workers; a worker just stopping is no case."""
     left = session.run(operations.orphaned_gates())
@@ -391,5 +405,6 @@ CHECKS: tuple[tuple[Callable[[Session], Iterator[Finding]], str], ...] = (
     (workers, "workers"),
     (tasks, "tasks"),
     (schedules, "schedules"),
+    (limits, "limits"),
     (gates, "gates"),
 )

@@ -8,7 +8,7 @@ from pgqueue import operations
 from pgqueue.cli import formats
 from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import Failure, database_options, examples, json_option
-from pgqueue.cli.status import show_queues
+from pgqueue.cli.status import show_limits, show_queues
 from pgqueue.describe import one_line
 from pgqueue.limits import LONGEST
 from pgqueue.options import checked_name
@@ -38,6 +38,24 @@ def list_queues(target: Target, as_json: bool) -> None:
         show_queues(rows)
     else:
         click.echo("no queue has jobs that wait or run")
+
+
+@queues.command("limits", epilog=examples("pgq queues limits", "pgq queues limits --json"))
+@json_option
+@database_options
+def list_limits(target: Target, as_json: bool) -> None:
+    """List the keys of limited jobs: what runs, what waits, and why.
+
+    The 100 that are looked at next; of a key's jobs that wait, up to 100,000 are counted.
+    """
+    with target.session() as session:
+        rows = session.run(operations.limits())
+    if as_json:
+        formats.emit(rows)
+    elif rows:
+        show_limits(rows)
+    else:
+        click.echo("no limited job waits or runs")
 
 
 names_argument = click.argument("names", nargs=-1, metavar="NAME…")

@@ -13,7 +13,7 @@ from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import database_options, examples, json_option
 from pgqueue.describe import one_line
 from pgqueue.options import MAX_NAME_BYTES
-from pgqueue.rows import QueueRow, WorkerRow
+from pgqueue.rows import LimitRow, QueueRow, WorkerRow
 
 #: Counting a long history exactly is not worth more seconds than this.
 PATIENCE = 2.0
@@ -151,6 +151,17 @@ def _said(queue: QueueRow) -> Iterator[str]:
         yield f"{'full' if full else 'limit'}: {queue.max_depth:,}"
     if queue.keep is not None:
         yield f"kept: {formats.age(queue.keep)}"
+
+
+def show_limits(limits: list[LimitRow]) -> None:
+    """Print a table of the keys of limited jobs."""
+    rows = [
+        (row.limit_key, row.queue, row.max_concurrency or "-", row.rate_limit or "-", row.running,
+         row.waiting, row.why)
+        for row in limits
+    ]  # fmt: skip
+    titles = ("KEY", "QUEUE", "AT ONCE", "RATE", "RUNNING", "WAITING", "WHY")
+    tables.show(titles, rows, right=("AT ONCE", "RUNNING", "WAITING"), whole=titles[2:])
 
 
 def _show_workers(workers: list[WorkerRow]) -> None:

@@ -71,6 +71,7 @@ from pgqueue.operations.jobs import (
 from pgqueue.operations.limiting import (
     HEAD as HEAD,
     claim_limited as claim_limited,
+    limits as limits,
     limits_due as limits_due,
     park as park,
 )

@@ -33,7 +33,7 @@ _CHOOSING = ("chosen", "open_parents", "linked", "unique", "allowance")
 def enqueue(job: NewJob) -> Query[bool]:
     """Insert a job; False if its id is one that the caller chose, and is taken."""
     if job.allowance:
-        return _enqueue_limited(job)
+        return _whether(enqueue_limited([job], wake=True))
     if job.chosen:
         return enqueue_chosen(job)
     return Query("enqueue", _alone(job), bool, lambda: enqueue_chosen(job))
@@ -47,20 +47,25 @@ def enqueue_chosen(job: NewJob) -> Query[bool]:
 def enqueue_many(jobs: Iterable[NewJob], *, wake: bool) -> Query[set[str]]:
     """Insert jobs; returns the queues whose sleepers are to be woken, and may do that itself."""
     jobs = sorted(jobs, key=lambda job: job.id)
+    if any(job.allowance for job in jobs):
+        return enqueue_limited(jobs, wake=wake)
     params = {**_columns(jobs), "wake": wake}
     query = Query("enqueue_many", params, set_of_ids)
-    if any(job.allowance for job in jobs):
-        query = Query("enqueue_limited", params := params | _allowances(jobs), _queues)
     return dataclasses.replace(
         query, again=lambda: dataclasses.replace(query, params={**params, **_all_chosen(jobs)})
     )
 
 
-def _enqueue_limited(job: NewJob) -> Query[bool]:
-    """Insert a job that has limits."""
-    jobs = [job]
-    params = {**_columns(jobs), **_allowances(jobs), "wake": True}
-    query = Query("enqueue_limited", params, bool)
+def enqueue_limited(jobs: Sequence[NewJob], *, wake: bool) -> Query[set[str]]:
+    """Insert jobs of which some have limits; otherwise as `enqueue_many`."""
+    jobs = sorted(jobs, key=lambda job: job.id)
+    params = {
+        **_columns(jobs),
+        "limited": plain_array(bool(job.allowance) for job in jobs),
+        **allowances([job.allowance or NO_ALLOWANCE for job in jobs]),
+        "wake": wake,
+    }
+    query = Query("enqueue_limited", params, _queues)
     return dataclasses.replace(
         query, again=lambda: dataclasses.replace(query, params={**params, **_all_chosen(jobs)})
     )
@@ -298,13 +303,15 @@ def _columns(jobs: Sequence[NewJob]) -> dict[str, Any]:
     }
 
 
+def _whether(query: Query[Any]) -> Query[bool]:
+    """Return a query that reads whether any row came back, and not what."""
+    again = query.again
+    later = again and (lambda: _whether(again()))
+    return dataclasses.replace(query, read=bool, again=later)
+
+
 def _queues(rows: Sequence[Row]) -> set[str]:
     return {row[0] for row in rows if row[0] is not None}
-
-
-def _allowances(jobs: Sequence[NewJob]) -> dict[str, Any]:
-    limited = {"limited": plain_array(bool(job.allowance) for job in jobs)}
-    return limited | allowances([job.allowance or NO_ALLOWANCE for job in jobs])
 
 
 def _all_chosen(jobs: Sequence[NewJob]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pgqueue.allowance import Allowance
 from pgqueue.arrays import plain_array, text_array
 from pgqueue.operations.values import single_value
 from pgqueue.query import Query
-from pgqueue.rows import ClaimedJob
+from pgqueue.rows import ClaimedJob, LimitRow
 
 #: How far into each lane a worker looks for jobs to be parked.
 HEAD = 2_000
@@ -53,6 +53,11 @@ def park(queues: Iterable[str], tasks: Mapping[str, Allowance], limit: int = HEA
         **allowances(list(tasks.values())),
     }
     return Query("park", params, single_value)
+
+
+def limits(limit: int = 100) -> Query[list[LimitRow]]:
+    """Return the keys that have limited jobs, those first that are looked at next."""
+    return Query("limits", {"limit": limit}, lambda rows: [LimitRow(*row) for row in rows])
 
 
 def allowances(limits: Sequence[Allowance]) -> dict[str, Any]:

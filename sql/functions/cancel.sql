@@ -56,7 +56,7 @@ begin
              kwargs, headers, error, past_errors, parent_id, root_id, open_parents, linked)
         select
             g.id, 'cancelled', g.queue, g.task, g.priority, g.attempt, g.max_attempts, g.crashes,
-            g.claim, g.worker_id, g.run_at, g.created_at, g.started_at, t.now, g.expires_at,
+            g.claim, g.worker_id, coalesce(g.due_at, g.run_at), g.created_at, g.started_at, t.now, g.expires_at,
             coalesce(g.cancel_requested_at, t.now), g.args, g.kwargs, g.headers, 'cancelled',
             g.past_errors, g.parent_id, g.root_id, g.open_parents, g.linked
         from gone g, (select pgqueue.now() as now) t

@@ -68,16 +68,17 @@ begin
         select s.queue from unnest(served) as s (queue)
         where not exists (select from pgqueue.queues q where q.name = s.queue and q.paused_at is not null));
 
-    with gone as (
+    with absorbed as materialized (
+        select n.place
+        from unnest(served) as s (queue)
+        cross join lateral (
+            select a.ctid as place from pgqueue.arrivals a where a.queue = s.queue
+            limit 1000
+            for update skip locked
+        ) n
+    ), gone as (
         delete from pgqueue.arrivals a
-        where a.ctid = any (array(
-            select n.place
-            from unnest(served) as s (queue)
-            cross join lateral (
-                select a.ctid as place from pgqueue.arrivals a where a.queue = s.queue
-                limit 1000
-                for update skip locked
-            ) n))
+        where a.ctid = any (array(select s.place from absorbed s))
         returning a as arrival
     )
     select array_agg(g.arrival) into news from gone g;

@@ -15,10 +15,11 @@ from (
     select
         l.queue,
         count(*) filter (where l.state = 'waiting') as waiting,
-        count(*) filter (where l.state = 'queued' and l.run_at <= t.now) as ready,
-        count(*) filter (where l.state = 'queued' and l.run_at > t.now) as scheduled,
+        count(*) filter (where l.state = 'queued' and coalesce(l.due_at, l.run_at) <= t.now) as ready,
+        count(*) filter (where l.state = 'queued' and coalesce(l.due_at, l.run_at) > t.now) as scheduled,
         count(*) filter (where l.state = 'running') as running,
-        t.now - min(l.run_at) filter (where l.state = 'queued' and l.run_at <= t.now) as oldest_ready
+        t.now - min(coalesce(l.due_at, l.run_at))
+            filter (where l.state = 'queued' and coalesce(l.due_at, l.run_at) <= t.now) as oldest_ready
     from pgqueue.jobs_live l, (select pgqueue.now() as now) t
     group by l.queue, t.now
 ) j

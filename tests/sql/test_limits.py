@@ -390,3 +390,40 @@ def test_letting_in_is_a_hot_update(jobs, add, let_in):
         assert len(let_in()) == 20
         after = jobs.connection.execute(seen).fetchone()
     assert (after[0] - before[0], after[1] - before[1]) == (20, 20)
+
+
+def test_people_are_told_what_waits_and_why(jobs, add, let_in):
+    add(3, SERIAL, key="a")
+    add(2, Allowance(rate_limit="10/m"), key="b")
+    let_in()
+    found = {row.limit_key: row for row in jobs.run(operations.limits())}
+    assert [found["add:a"].running, found["add:a"].waiting] == [1, 2]
+    assert [found["add:a"].why, found["add:b"].why] == ["1 of 1 run", "10/m, next in 6 s"]
+    ready = jobs.value("select ready from pgqueue.queue_stats")
+    assert ready == 3
+
+
+def test_the_history_says_when_a_job_was_due(jobs, add, let_in):
+    add(1)
+    (job,) = let_in()
+    jobs.finish(job)
+    assert jobs.get(job.id).run_at == jobs.get(job.id).created_at
+
+
+def test_two_queues_of_a_key_cannot_let_in_beside_each_other(jobs, other, add, let_in):
+    add(2, SERIAL)
+    add(2, SERIAL, queue="other")
+    let_in(0, queues=("default", "other"))
+    with jobs.transaction():
+        assert len(let_in(queues=["default"])) == 1
+        assert let_in(queues=["other"], on=other) == []
+
+
+def test_no_verdict_falls_beside_who_is_letting_in(jobs, other, add, let_in, clock):
+    add(1)
+    briefly = jobs.register("briefly", lease=10)
+    with jobs.transaction():
+        assert len(let_in(worker=briefly)) == 1
+        clock.advance(11)
+        assert other.run(operations.lost()) == []
+    assert [job.worker_id for job in other.run(operations.lost())] == [briefly]

@@ -88,7 +88,8 @@ class Client(Actor):
             random.choice([0.0, 0.0, 0.0, 3.0]),
         )
         if random.random() < self.world.weather.limited:
-            key = random.choices([*LIMITS], [4, 2, 1, 1])[0]
+            favour = self.world.weather.favour
+            key = random.choice([key for key in LIMITS if key[2:] in favour] or [*LIMITS])
             note = f'{{"pgqueue": {{"limit_key": "{key.partition(":")[2]}"}}}}'
             job = job._replace(allowance=LIMITS[key], headers=note)
         return job

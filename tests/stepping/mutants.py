@@ -174,7 +174,7 @@ MUTANTS = [
         "let in beside another",
         "functions/claim_limited.sql",
         "        order by k.limit_key\n        for update skip locked\n",
-        favour="limited freeze busy",
+        favour="limited one freeze busy",
     ),
     Mutant(
         "forget whom others let in",
@@ -209,13 +209,7 @@ MUTANTS = [
         "functions/claim_limited.sql",
         "l.starts + h.new * l.every",
         "k.next_start",
-        favour="limited",
-    ),
-    Mutant(
-        "let in beside a verdict",
-        "functions/claim_limited.sql",
-        "        for share\n",
-        favour="limited freeze busy",
+        favour="limited slow",
     ),
     Mutant(
         "retry where plain claims look",

@@ -20,8 +20,9 @@ class Weather:
     """The faults of one run, and what its tasks and workers are like."""
 
     def __init__(self, random: Random, favour: str = "") -> None:
-        """Draw it; `favour` names faults and ends of tasks that are to be frequent, or `busy`."""
+        """Draw it; `favour` names faults, ends of tasks and limits to be frequent, or `busy`."""
         self._random = random
+        self.favour = favour.split()
         self._faults = {fault: rate * random.choice([0.2, 1, 3]) for fault, rate in FAULTS.items()}
         self._faults["tick"] = FAULTS["tick"]
         self._ends = {end: weight * random.choice([0.2, 1, 3]) for end, weight in ENDS.items()}

@@ -85,7 +85,8 @@ TASK_OPTIONS = rows(
     same("expires", "queue", "throws", "typing"),
     same("pydantic", "pydantic_strict", "pydantic_context", "pydantic_dump_kwargs"),
     same("time_limit", "soft_time_limit", note="they hold for every pool, and in C code"),
-    same("rate_limit", note="for all workers together, where Celery counts per worker"),
+    same("rate_limit", note="for all workers together, where Celery counts per worker; also "
+                            "max_concurrency, keys and turns: see limits.md"),
     same("priority", note="0 to 9, and 9 is first, whatever the broker did"),
     same("lazy", "shared", ours="(always so)", note="can go"),
     same("acks_late", ours="(always so)",

@@ -1,0 +1,49 @@
+"""The application of `benchmarks/limits.py`: tasks with limits, and one without."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks.tasks import SCHEMA
+from pgqueue import PgQueue
+
+APP = "benchmarks.limited"
+
+app = PgQueue("limited", schema=SCHEMA)
+
+
+@app.task(name="bench.noop")
+def noop(number: int) -> int:
+    """Do nothing, without limits."""
+    return number
+
+
+@app.task(name="limited.eight", max_concurrency=8)
+def eight(key: int) -> int:
+    """Do nothing, eight at once."""
+    return key
+
+
+@app.task(name="limited.serial", max_concurrency=1)
+def serial(key: int) -> int:
+    """Do nothing, one after the other."""
+    return key
+
+
+@app.task(name="limited.turns", fair=True, concurrency_key="key")
+def turns(key: int) -> int:
+    """Do nothing, by turns."""
+    return key
+
+
+@app.task(name="limited.seldom", rate_limit="1/h")
+def seldom(key: int) -> int:
+    """Do nothing, once in an hour."""
+    return key
+
+
+@app.task(name="limited.stuck", max_concurrency=1)
+def stuck(key: int) -> int:
+    """Keep the only place for longer than anything here takes."""
+    time.sleep(600)
+    return key

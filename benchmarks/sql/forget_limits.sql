@@ -1,0 +1,2 @@
+-- No key is known any more.
+truncate pgqueue.limits, pgqueue.lines, pgqueue.arrivals
