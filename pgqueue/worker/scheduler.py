@@ -26,6 +26,8 @@ log = logging.getLogger("pgqueue.worker")
 
 #: The longest that a scheduler sleeps: so soon one takes over from another that is gone.
 POLL = 2.0
+#: How often it says what its application declares.
+DECLARING = 30.0
 #: So soon it looks again after another one had the lock, or something was in the way.
 RETRY = 0.25
 #: How many schedules are fired in one transaction.
@@ -39,19 +41,21 @@ class Scheduler:
         self._control = control
         self._source, self._declared = source, declared
         self._news = Seldom(QUIET)
+        #: Names of which it was said that they are others'.
+        self._taken: set[str] = set()
         #: Set when schedules may have changed.
         self.changed = asyncio.Event()
 
     async def serve(self) -> None:
         """Declare, and fire what is due, for ever."""
-        declared = False
+        declare_at = _now()
         while True:
             board.tick()
             self.changed.clear()
             try:
-                if not declared:
+                if _now() >= declare_at:
                     await self._declare()
-                    declared = True
+                    declare_at = _now() + DECLARING
                 pause = await self._look()
             except psycopg.Error as error:
                 log.debug("schedules are looked at again: %s", first_line(error))
@@ -63,16 +67,12 @@ class Scheduler:
     async def _declare(self) -> None:
         done = await self._control.run(operations.declare_schedules(self._source, self._declared))
         for name, what in done:
-            if what == "taken":
-                log.warning(
-                    "schedule %s of %s is left out: there is one of this name that %s does not "
-                    "declare; give it another name",
-                    name,
-                    self._source,
-                    self._source,
-                )
-            else:
+            if what != "taken":
                 log.info("schedule %s: %s", name, what)
+            elif name not in self._taken:
+                self._taken.add(name)
+                text = "schedule %s is left out: there is one of this name that %s does not declare"
+                log.warning(text, name, self._source)
 
     async def _look(self) -> float:
         """Fire what is due; return for how long there is nothing to do, as far as is known."""
