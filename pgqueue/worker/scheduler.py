@@ -30,6 +30,8 @@ POLL = 2.0
 DECLARING = 30.0
 #: So soon it looks again after another one had the lock, or something was in the way.
 RETRY = 0.25
+#: Who was not the one to fire the last time looks so much later than the next one is due.
+BEHIND = 0.5
 #: How many schedules are fired in one transaction.
 BATCH = 200
 
@@ -41,6 +43,7 @@ class Scheduler:
         self._control = control
         self._source, self._declared = source, declared
         self._news = Seldom(QUIET)
+        self._behind = 0.0
         #: Names of which it was said that they are others'.
         self._taken: set[str] = set()
         #: Set when schedules may have changed.
@@ -80,8 +83,10 @@ class Scheduler:
         if wait is None:
             return POLL
         if wait > 0:
-            return min(wait, POLL)
-        return 0.0 if await self.fire() else RETRY
+            return min(wait + self._behind, POLL)
+        fired = await self.fire()
+        self._behind = 0.0 if fired else BEHIND
+        return 0.0 if fired else RETRY
 
     async def fire(self) -> bool:
         """Fire what is due; False if that is for others to do, or something was in the way."""

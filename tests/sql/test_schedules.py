@@ -134,6 +134,7 @@ def test_overlaps_are_told_from_the_live_job(jobs, add, clock, worker):
     assert fire(jobs) == 0
     (claimed,) = jobs.claim(worker)
     jobs.finish(claimed)
+    assert jobs.run(operations.next_tick()) == 0.0
     assert fire(jobs) == 1
     assert row(jobs).waiting_tick is None
     assert [each.job_id is None for each in fires(jobs)] == [False, False, True]
