@@ -10,22 +10,19 @@ from importlib import import_module
 from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, cast, overload
 
 from pgqueue.apps import APPS
-from pgqueue.canvas.signature import Signature
 from pgqueue.client import Client
 from pgqueue.declaring import WITHOUT_MEANING, TaskOptions, checked_class, checked_declaration
 from pgqueue.discovery import Discovery, prepare_django
 from pgqueue.errors import ConfigurationError, UnknownTask
 from pgqueue.making import BoundDecorator, Decorator, make_task, module_name, settle
 from pgqueue.options import checked_name
+from pgqueue.periodic import Periodic
 from pgqueue.proxy import Proxy
 from pgqueue.request import current
-from pgqueue.rows import Declaration
-from pgqueue.schedules import ScheduleOptions, When, declarations
 from pgqueue.settings import ConfigurationWarning
 from pgqueue.signals import Signal, import_modules
 from pgqueue.statements import DEFAULT_SCHEMA
 from pgqueue.task import AsyncTask, Task
-from pgqueue.ticks import checked_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,7 +38,7 @@ _BROKER = (
 )
 
 
-class PgQueue(Client):
+class PgQueue(Client, Periodic):
     """An application: a registry of tasks and a database to enqueue them in.
 
     `name` (`main` in Celery) is for people. `dsn` is a libpq connection string or URL; without one,
@@ -86,7 +83,7 @@ class PgQueue(Client):
         self._tasks: dict[str, AnyTask] = {}
         self._task_cls = task_cls
         self._discoveries: list[Discovery] = []
-        self._periodic: dict[str, dict[str, Any]] = {}
+        self._periodic = {}
         self.on_after_configure = Signal("on_after_configure", "source")
         self.on_after_finalize = Signal("on_after_finalize")
         for what, given in (("broker", broker), ("backend", backend)):
@@ -237,85 +234,6 @@ class PgQueue(Client):
         APPS.complete.add(self)
         for register in list(APPS.shared):
             register(self)
-
-    # ── schedules ────────────────────────────────────────────────────────────────────────────
-
-    def add_periodic_task(
-        self,
-        schedule: When,
-        sig: Signature[Any] | AnyTask,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        name: str | None = None,
-        **options: Any,
-    ) -> str:
-        """Have a call enqueued at each time of a schedule; return the schedule's name.
-
-        `schedule`: seconds, a `timedelta`, `crontab(…)`, or a text such as `"*/5 * * * *"`. `name`:
-        else what the call looks like. The options are those of `apply_async` that mean something
-        for many jobs, and those of `ScheduleOptions`. Workers learn of it when they start, so it is
-        said when a module is imported, or by a receiver of `on_after_configure`.
-
-        >>> app = PgQueue("shop")
-        >>> @app.task(name="shop.tidy")
-        ... def tidy(days: int) -> None: ...
-        >>> app.add_periodic_task("0 3 * * *", tidy.s(7), timezone="Europe/Oslo", queue="slow")
-        'shop.tidy(7)'
-        """
-        call = sig if isinstance(sig, Signature) else sig.s()
-        if call.subtask_type is not None:
-            raise ConfigurationError(
-                f"{call!r} means several jobs, and a schedule enqueues one: have it call a task "
-                "that sends this"
-            )
-        call = call.clone(args, kwargs)
-        ours = {key: options.pop(key) for key in ScheduleOptions.__annotations__ if key in options}
-        key = name or repr(call)
-        checked_text(schedule)
-        self._periodic[key] = {
-            "task": call.task,
-            "schedule": schedule,
-            "args": call.args,
-            "kwargs": call.kwargs,
-            "relative": options.pop("relative", False),
-            "options": {**call.options, **options},
-            **ours,
-        }
-        return key
-
-    def periodic_task(
-        self,
-        run_every: When,
-        *,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        timezone: str | tzinfo | None = None,
-        catch_up: int = 1,
-        overlap: str = "allow",
-        **options: Any,
-    ) -> Callable[[Callable[..., Any]], AnyTask]:
-        """Register a function as a task, with `options` as in `@app.task`, and have it run on time.
-
-        The schedule has the name of the task.
-
-        >>> app = PgQueue("shop")
-        >>> @app.periodic_task("*/15 * * * *", overlap="skip", name="shop.count")
-        ... def count() -> None: ...
-        >>> [each.name for each in app.schedules()]
-        ['shop.count']
-        """
-
-        def register(function: Callable[..., Any]) -> AnyTask:
-            task = function if isinstance(function, Task) else self.task(**options)(function)
-            ours = {"timezone": timezone, "catch_up": catch_up, "overlap": overlap}
-            self.add_periodic_task(run_every, task, args, kwargs, name=task.name, **ours)
-            return task
-
-        return register
-
-    def schedules(self) -> list[Declaration]:
-        """Return what is declared by `beat_schedule`, `add_periodic_task` and `periodic_task`."""
-        return declarations(self, {**(self.conf.beat_schedule or {}), **self._periodic})
 
     # ── which one is meant ───────────────────────────────────────────────────────────────────
 

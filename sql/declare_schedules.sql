@@ -5,20 +5,44 @@
 -- paused; and what was edited at run time, as long as the declaration stays as it was. What is due
 -- when follows from the schedule and its time zone: only where those change is it computed anew.
 --
+-- Said at a scheduler's start, and again every half a minute, which changes nothing as a rule. While two
+-- releases run, that counts which appeared last: a worker of the older one that starts anew does not
+-- take back what the newer one has declared. When nobody has said a set for 90 s it is forgotten, so
+-- that after a roll-back the older one is in force again.
+--
 -- Two that declare at once wait for each other at the rows that they change, in order of their names.
-with given as materialized (
+with seen as (
+    insert into pgqueue.schedule_sources as s (source, fingerprint, first_seen_at, seen_at)
+    select %(source)s::text, md5(%(declared)s::text), t.now, t.now
+    from (select pgqueue.now() as now) t
+    on conflict (source, fingerprint) do update
+    set first_seen_at = case when s.seen_at < excluded.seen_at - interval '90 s'
+                             then excluded.first_seen_at else s.first_seen_at end,
+        seen_at = excluded.seen_at
+    returning s.first_seen_at, s.seen_at
+), force as materialized (
+    select not exists (
+        select from pgqueue.schedule_sources o
+        where o.source = %(source)s::text and o.fingerprint <> md5(%(declared)s::text)
+          and o.first_seen_at > s.first_seen_at and o.seen_at > s.seen_at - interval '90 s') as mine
+    from seen s
+), forgotten as (
+    delete from pgqueue.schedule_sources o
+    where o.source = %(source)s::text and o.seen_at < (select pgqueue.now()) - interval '1 day'
+), given as materialized (
     select d as declared, r.*
-    from jsonb_array_elements(%(declared)s::jsonb) d,
+    from force f, jsonb_array_elements(%(declared)s::jsonb) d,
         jsonb_to_record(d) as r (
             name text, task text, args jsonb, kwargs jsonb, queue text, priority smallint,
             expires_in float8, max_attempts integer, headers jsonb, schedule text, timezone text,
             catch_up integer, overlap text)
+    where f.mine
 ), removed as (
     delete from pgqueue.schedules s
     where s.name in (
         select o.name
         from pgqueue.schedules o
-        where o.source = %(source)s::text
+        where o.source = %(source)s::text and (select f.mine from force f)
           and not exists (select from given g where g.name = o.name)
         order by o.name
         for update)

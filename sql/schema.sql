@@ -1423,16 +1423,18 @@ CREATE FUNCTION pgqueue.run_schedule(name text) RETURNS uuid
 declare
     moment  timestamptz := pgqueue.now();
     plan    pgqueue.schedules;
-    job     uuid;
+    job     uuid := pgqueue.uuid7();
 begin
     select * into plan from pgqueue.schedules s where s.name = run_schedule.name for update;
     if not found then
         return null;
     end if;
-    job := pgqueue.enqueue(
-        plan.task, jsonb_build_object('args', plan.args, 'kwargs', plan.kwargs), queue => plan.queue,
-        priority => plan.priority, expires => moment + make_interval(secs => plan.expires_in),
-        headers => plan.headers, max_retries => plan.max_attempts - 1);
+    insert into pgqueue.jobs_live
+        (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
+    values
+        (job, plan.queue, plan.task, plan.priority, plan.max_attempts, moment, moment,
+         moment + make_interval(secs => plan.expires_in), plan.args, plan.kwargs, plan.headers);
+    perform pgqueue.wake(plan.queue, 'pgqueue.jobs');
     insert into pgqueue.schedule_fires (schedule, fire_time, job_id, fired_at)
     values (plan.name, moment, job, moment)
     on conflict (schedule, fire_time) do nothing;
@@ -1806,6 +1808,13 @@ CREATE TABLE pgqueue.schedule_fires (
     fired_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE pgqueue.schedule_sources (
+    source text NOT NULL,
+    fingerprint text NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE pgqueue.schedules (
     name text NOT NULL,
     task text NOT NULL,
@@ -1921,6 +1930,9 @@ ALTER TABLE ONLY pgqueue.retention
 
 ALTER TABLE ONLY pgqueue.schedule_fires
     ADD CONSTRAINT schedule_fires_pkey PRIMARY KEY (schedule, fire_time);
+
+ALTER TABLE ONLY pgqueue.schedule_sources
+    ADD CONSTRAINT schedule_sources_pkey PRIMARY KEY (source, fingerprint);
 
 ALTER TABLE ONLY pgqueue.schedules
     ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);

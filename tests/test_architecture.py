@@ -26,7 +26,7 @@ HOUSE = """
     loading pgqueue
     shared app
     client
-    schedules bulk eager attempt hooks making task enqueueing running canvas declaring
+    periodic schedules bulk eager attempt hooks making task enqueueing running canvas declaring
     eager_result result lineage control broadcasts inspection settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying

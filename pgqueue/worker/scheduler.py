@@ -26,8 +26,12 @@ log = logging.getLogger("pgqueue.worker")
 
 #: The longest that a scheduler sleeps: so soon one takes over from another that is gone.
 POLL = 2.0
+#: How often it says what its application declares.
+DECLARING = 30.0
 #: So soon it looks again after another one had the lock, or something was in the way.
 RETRY = 0.25
+#: Who was not the one to fire the last time looks so much later than the next one is due.
+BEHIND = 0.5
 #: How many schedules are fired in one transaction.
 BATCH = 200
 
@@ -39,19 +43,22 @@ class Scheduler:
         self._control = control
         self._source, self._declared = source, declared
         self._news = Seldom(QUIET)
+        self._behind = 0.0
+        #: Names of which it was said that they are others'.
+        self._taken: set[str] = set()
         #: Set when schedules may have changed.
         self.changed = asyncio.Event()
 
     async def serve(self) -> None:
         """Declare, and fire what is due, for ever."""
-        declared = False
+        declare_at = _now()
         while True:
             board.tick()
             self.changed.clear()
             try:
-                if not declared:
+                if _now() >= declare_at:
                     await self._declare()
-                    declared = True
+                    declare_at = _now() + DECLARING
                 pause = await self._look()
             except psycopg.Error as error:
                 log.debug("schedules are looked at again: %s", first_line(error))
@@ -63,16 +70,12 @@ class Scheduler:
     async def _declare(self) -> None:
         done = await self._control.run(operations.declare_schedules(self._source, self._declared))
         for name, what in done:
-            if what == "taken":
-                log.warning(
-                    "schedule %s of %s is left out: there is one of this name that %s does not "
-                    "declare; give it another name",
-                    name,
-                    self._source,
-                    self._source,
-                )
-            else:
+            if what != "taken":
                 log.info("schedule %s: %s", name, what)
+            elif name not in self._taken:
+                self._taken.add(name)
+                text = "schedule %s is left out: there is one of this name that %s does not declare"
+                log.warning(text, name, self._source)
 
     async def _look(self) -> float:
         """Fire what is due; return for how long there is nothing to do, as far as is known."""
@@ -80,8 +83,10 @@ class Scheduler:
         if wait is None:
             return POLL
         if wait > 0:
-            return min(wait, POLL)
-        return 0.0 if await self.fire() else RETRY
+            return min(wait + self._behind, POLL)
+        fired = await self.fire()
+        self._behind = 0.0 if fired else BEHIND
+        return 0.0 if fired else RETRY
 
     async def fire(self) -> bool:
         """Fire what is due; False if that is for others to do, or something was in the way."""

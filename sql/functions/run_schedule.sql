@@ -6,16 +6,18 @@ as $$
 declare
     moment  timestamptz := pgqueue.now();
     plan    pgqueue.schedules;
-    job     uuid;
+    job     uuid := pgqueue.uuid7();
 begin
     select * into plan from pgqueue.schedules s where s.name = run_schedule.name for update;
     if not found then
         return null;
     end if;
-    job := pgqueue.enqueue(
-        plan.task, jsonb_build_object('args', plan.args, 'kwargs', plan.kwargs), queue => plan.queue,
-        priority => plan.priority, expires => moment + make_interval(secs => plan.expires_in),
-        headers => plan.headers, max_retries => plan.max_attempts - 1);
+    insert into pgqueue.jobs_live
+        (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)
+    values
+        (job, plan.queue, plan.task, plan.priority, plan.max_attempts, moment, moment,
+         moment + make_interval(secs => plan.expires_in), plan.args, plan.kwargs, plan.headers);
+    perform pgqueue.wake(plan.queue, 'pgqueue.jobs');
     insert into pgqueue.schedule_fires (schedule, fire_time, job_id, fired_at)
     values (plan.name, moment, job, moment)
     on conflict (schedule, fire_time) do nothing;

@@ -43,3 +43,12 @@ create table pgqueue.schedule_fires (
     primary key (schedule, fire_time)
 );
 create index schedule_fires_age on pgqueue.schedule_fires (fired_at);
+
+-- Which sets of schedules the running releases of an application declare; see declare_schedules.sql.
+create table pgqueue.schedule_sources (
+    source         text not null,
+    fingerprint    text not null,
+    first_seen_at  timestamptz not null,
+    seen_at        timestamptz not null,
+    primary key (source, fingerprint)
+);

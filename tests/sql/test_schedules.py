@@ -11,7 +11,7 @@ import pytest
 
 from pgqueue import operations
 from pgqueue.query import Query
-from pgqueue.rows import Declaration
+from pgqueue.rows import FOREVER, Declaration
 from pgqueue.schedules import as_json
 from pgqueue.statements import statement
 from pgqueue.turns import turn
@@ -134,6 +134,7 @@ def test_overlaps_are_told_from_the_live_job(jobs, add, clock, worker):
     assert fire(jobs) == 0
     (claimed,) = jobs.claim(worker)
     jobs.finish(claimed)
+    assert jobs.run(operations.next_tick()) == 0.0
     assert fire(jobs) == 1
     assert row(jobs).waiting_tick is None
     assert [each.job_id is None for each in fires(jobs)] == [False, False, True]
@@ -272,6 +273,21 @@ def test_a_pause_and_an_edit_survive_a_deploy(jobs):
     assert changed.paused_at is not None
 
 
+def test_an_older_release_that_starts_anew_takes_nothing_back(jobs, clock):
+    old, new = Declaration("a", "add", "every hour"), Declaration("a", "add", "every day")
+    more = Declaration("b", "add", "every hour")
+    declare(jobs, old)
+    clock.advance(60)
+    assert declare(jobs, new, more) == [("a", "changed"), ("b", "added")]
+    clock.advance(30)
+    assert declare(jobs, old) == []
+    assert declare(jobs, new, more) == []
+    clock.advance(60)
+    assert declare(jobs, old) == []
+    clock.advance(31)  # the newer release is gone: this was a roll-back
+    assert declare(jobs, old) == [("a", "changed"), ("b", "removed")]
+
+
 def test_a_paused_schedule_is_not_due_and_makes_up_for_nothing(jobs, add, clock):
     add()
     start = clock.now()
@@ -285,7 +301,7 @@ def test_a_paused_schedule_is_not_due_and_makes_up_for_nothing(jobs, add, clock)
 
 
 def test_run_schedule_enqueues_its_job_now(jobs, add, clock):
-    add(queue="slow", args="[5]")
+    add(queue="slow", args="[5]", max_attempts=FOREVER)
     job = jobs.run(operations.run_schedule("tick"))
     assert (jobs.get(job).queue, jobs.get(job).args) == ("slow", "[5]")
     assert [(each.job_id, each.fire_time) for each in fires(jobs)] == [(job, clock.now())]

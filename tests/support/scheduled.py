@@ -13,9 +13,9 @@ app.conf.beat_schedule = {
 }
 
 
-@app.task(name="tick")
-def tick(value=None):
-    return value
+@app.task(name="tick", bind=True)
+def tick(self, value=None):
+    return self.request.notes
 
 
 @app.on_after_configure.connect

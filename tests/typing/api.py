@@ -25,6 +25,7 @@ from pgqueue import (
     celery_setting,
     chain,
     chord,
+    crontab,
     current_app,
     get_current_task,
     group,
@@ -34,6 +35,7 @@ from pgqueue.errors import JobError, UsageError
 from pgqueue.log import get_task_logger
 from pgqueue.request import Request
 from pgqueue.rows import JobRow, NewJob, Outcome
+from pgqueue.schedules import schedule
 from pgqueue.signals import Signal, task_prerun
 
 app = PgQueue("shop", dsn="postgresql:///shop", schema="jobs", include=["shop.tasks"])
@@ -349,3 +351,15 @@ assert_type(get_current_task(), Task[Any, Any] | None)
 meaning = celery_setting("task_routes")
 assert meaning is not None
 assert_type(meaning.note, str)
+
+# ── schedules ──
+
+
+@app.periodic_task(crontab(minute=0, hour="9-17"), overlap="skip", timezone="Europe/Oslo")
+def hourly() -> None: ...
+
+
+app.conf.beat_schedule = {"tidy": {"task": "shop.tidy", "schedule": schedule(30)}}
+assert_type(app.add_periodic_task("*/5 * * * *", welcome.s(1), name="five", catch_up=3), str)
+app.add_periodic_task([], welcome.s(1))  # type: ignore[arg-type]
+crontab(minute=1.5)  # type: ignore[arg-type]

@@ -36,6 +36,7 @@ LOOPS = {
     "partitions",
     "prune",
     "follow",
+    "schedules",
     "schema",
 }
 

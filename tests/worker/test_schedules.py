@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
 
@@ -57,7 +58,11 @@ def test_a_worker_keeps_what_its_application_declares(start, fires, jobs, more, 
     assert (rows["nightly"].schedule, rows["nightly"].priority) == ("30 2 * * *", 3)
     assert (rows["yearly"].timezone, rows["yearly"].overlap) == ("Europe/Berlin", "skip")
     assert gaps(fires()) == {STEP}
-    until(lambda: jobs.get(fires()[0].job_id).state == "succeeded")
+    first = fires()[0]
+    until(lambda: jobs.get(first.job_id).state == "succeeded")
+    notes = json.loads(jobs.get(first.job_id).result)
+    assert notes["schedule"] == "often"
+    assert datetime.fromisoformat(notes["fire_time"]) == first.fire_time
 
 
 def test_whatever_happens_to_a_scheduler_no_time_is_lost_or_doubled(
