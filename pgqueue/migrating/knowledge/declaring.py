@@ -70,6 +70,7 @@ APP = rows(
     none("amqp", note="there are no exchanges; queues are names"),
     none("steps", note="workers have no bootsteps; signals run code at the start of a process"),
     none("events", note="no event stream: states and times are in pgqueue.jobs"),
+    change("namespace", ours="app.conf", note="which names settings had where they were read"),
     none("log", note="use the signals setup_logging and after_setup_logger"),
     none("select_queues", note="workers are told their queues with -Q"),
     none("on_configure", "on_init", "either", "bugreport", "uses_utc_timezone",
