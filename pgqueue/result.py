@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast
 from uuid import UUID
 
 from pgqueue import operations
+from pgqueue.apps import APPS
 from pgqueue.codec import decode
 from pgqueue.errors import ResultTimeout, UsageError
 from pgqueue.identifiers import job_id
@@ -65,14 +66,19 @@ class ResultSource(Database, Protocol):
 
 
 class AsyncResult(Lineage, Generic[R]):
-    """A job's handle; make one from an id with `app.AsyncResult(id)`.
+    """A job's handle; make one from an id with `app.AsyncResult(id)`, or `AsyncResult(id)`.
 
-    Every question is asked of the database anew. The async twins take the prefix `a`.
+    Without an `app`, the current one's database is asked. Every question is asked anew. The async
+    twins take the prefix `a`.
     """
 
-    def __init__(self, id: UUID | str, database: ResultSource) -> None:  # noqa: A002 (Celery's name)
+    def __init__(
+        self: AsyncResult[Any],
+        id: UUID | str,  # noqa: A002 (Celery's name)
+        app: ResultSource | None = None,
+    ) -> None:
         self.id = str(job_id(id))
-        self._database: ResultSource = database
+        self._database: ResultSource = APPS.find() if app is None else app
 
     @property
     def task_id(self) -> str:
