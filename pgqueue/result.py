@@ -17,17 +17,10 @@ from pgqueue.errors import ResultTimeout, UsageError
 from pgqueue.identifiers import job_id
 from pgqueue.joining import refuse_to_wait
 from pgqueue.lineage import Lineage
+from pgqueue.outcomes import celery_state, is_finished, outcome_of, result_of, value_of
 from pgqueue.query import Database
 from pgqueue.rows import JobRow, NewJob, Outcome
-from pgqueue.states import (
-    FAILURE,
-    SUCCESS,
-    celery_state,
-    is_finished,
-    outcome_of,
-    result_of,
-    value_of,
-)
+from pgqueue.states import FAILURE, SUCCESS
 
 R = TypeVar("R")
 

@@ -30,9 +30,9 @@ HOUSE = """
     eager_result result lineage control broadcasts inspection settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
-    publishing log states joining
+    publishing log outcomes joining
     apps proxy models discovery
-    retry limits cron codec signals config arrays backoff describe identifiers request rows
+    retry limits cron codec states signals config arrays backoff describe identifiers request rows
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]

@@ -11,9 +11,9 @@ import pytest
 
 from pgqueue import PgQueue
 from pgqueue.errors import InvalidOption, ResultTimeout, TaskFailed, TaskRevokedError
+from pgqueue.outcomes import celery_state
 from pgqueue.result import AsyncResult
 from pgqueue.rows import JobRow, Outcome
-from pgqueue.states import celery_state
 
 ID = "0198c0de-0000-7000-8000-000000000001"
 NOTHING = dict.fromkeys((field.name for field in fields(JobRow)), None)

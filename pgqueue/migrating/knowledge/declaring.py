@@ -26,6 +26,11 @@ NAMES = rows(
            ours="pgqueue.__version__", note="another number"),
     change("Inspect", "Control", ours="app.control", note="of an application"),
     same("inspect", ours="app.control.inspect"),
+    same("PENDING", "RECEIVED", "STARTED", "SUCCESS", "FAILURE", "REVOKED", "RETRY", "REJECTED",
+         "IGNORED", "READY_STATES", "UNREADY_STATES", "EXCEPTION_STATES", "PROPAGATE_STATES",
+         "ALL_STATES", note="of pgqueue.states"),
+    change("precedence", "PRECEDENCE", "PRECEDENCE_LOOKUP", "NONE_PRECEDENCE",
+           note="states have no order here"),
     none("bootsteps", "Blueprint", "Context", "maybe_patch_concurrency",
          note="Celery's own inside"),
 )  # fmt: skip
