@@ -11,22 +11,16 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast
 from uuid import UUID
 
 from pgqueue import operations
+from pgqueue.apps import APPS
 from pgqueue.codec import decode
 from pgqueue.errors import ResultTimeout, UsageError
 from pgqueue.identifiers import job_id
 from pgqueue.joining import refuse_to_wait
 from pgqueue.lineage import Lineage
+from pgqueue.outcomes import celery_state, is_finished, outcome_of, result_of, value_of
 from pgqueue.query import Database
 from pgqueue.rows import JobRow, NewJob, Outcome
-from pgqueue.states import (
-    FAILURE,
-    SUCCESS,
-    celery_state,
-    is_finished,
-    outcome_of,
-    result_of,
-    value_of,
-)
+from pgqueue.states import FAILURE, SUCCESS
 
 R = TypeVar("R")
 
@@ -65,17 +59,22 @@ class ResultSource(Database, Protocol):
 
 
 class AsyncResult(Lineage, Generic[R]):
-    """A job's handle; make one from an id with `app.AsyncResult(id)`.
+    """A job's handle; make one from an id with `app.AsyncResult(id)`, or `AsyncResult(id)`.
 
-    Every question is asked of the database anew. The async twins take the prefix `a`.
+    Without an `app`, the current one's database is asked. Every question is asked anew. The async
+    twins take the prefix `a`.
     """
 
     #: Whether the call that returned it made no job, because this one holds its unique key.
     existing: bool = False
 
-    def __init__(self, id: UUID | str, database: ResultSource) -> None:  # noqa: A002 (Celery's name)
+    def __init__(
+        self: AsyncResult[Any],
+        id: UUID | str,  # noqa: A002 (Celery's name)
+        app: ResultSource | None = None,
+    ) -> None:
         self.id = str(job_id(id))
-        self._database: ResultSource = database
+        self._database: ResultSource = APPS.find() if app is None else app
 
     @property
     def task_id(self) -> str:

@@ -30,10 +30,10 @@ HOUSE = """
     eager_result result lineage control broadcasts inspection settings options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
-    publishing log states joining
+    publishing log outcomes joining
     apps proxy models discovery
     unique turns ticks cron solar
-    retry limits codec signals config arrays backoff describe identifiers request rows
+    retry limits codec states signals config arrays backoff describe identifiers request rows
     allowance
     errors
 """

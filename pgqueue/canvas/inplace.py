@@ -20,9 +20,9 @@ from pgqueue.codec import decode, encode
 from pgqueue.describe import describe_exception
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import ChordError, TaskRevokedError
+from pgqueue.outcomes import value_of
 from pgqueue.result import AsyncResult
 from pgqueue.rows import Edge, JobRow, NewJob, Outcome
-from pgqueue.states import value_of
 
 Results = dict[UUID, AsyncResult[Any]]
 #: A canvas' course: it gives the jobs to be run one by one, takes their results, returns all.

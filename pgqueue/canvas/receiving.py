@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from pgqueue.canvas.nodes import EACH, STARMAP
 from pgqueue.errors import InvalidCall
+from pgqueue.outcomes import value_of
 from pgqueue.request import Request
 from pgqueue.rows import Outcome
-from pgqueue.states import value_of
 
 
 class Runnable(Protocol):

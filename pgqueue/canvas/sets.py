@@ -11,9 +11,9 @@ from pgqueue import operations
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import ResultTimeout, UsageError
 from pgqueue.joining import refuse_to_wait
+from pgqueue.outcomes import value_of
 from pgqueue.result import AsyncResult, ResultSource
 from pgqueue.rows import Outcome
-from pgqueue.states import value_of
 
 
 class ResultSet:

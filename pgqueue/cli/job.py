@@ -9,8 +9,8 @@ import click
 
 from pgqueue.cli import formats
 from pgqueue.describe import one_line
+from pgqueue.outcomes import celery_state
 from pgqueue.rows import FOREVER, Attempt, JobRow
-from pgqueue.states import celery_state
 
 NAME = 11  # columns of a field's name
 

@@ -9,6 +9,7 @@ import pytest
 
 import pgqueue
 import pgqueue.signals
+import pgqueue.states
 from pgqueue.declaring import TaskOptions
 from pgqueue.migrating.knowledge import KINDS, NONE, ROWS, SAME, find, in_code
 from pgqueue.migrating.knowledge.commands import FLAGS, SHORT, SPELLINGS
@@ -110,7 +111,7 @@ def example(number: int) -> int:
 
 
 THINGS = {
-    "name": [pgqueue],
+    "name": [pgqueue, pgqueue.states],
     "canvas": [pgqueue],
     "exception": [pgqueue],
     "signal": [pgqueue.signals],

@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from pgqueue import PgQueue
 from pgqueue.errors import InvalidOption, ResultTimeout, TaskFailed, TaskRevokedError
+from pgqueue.outcomes import celery_state
 from pgqueue.result import AsyncResult
 from pgqueue.rows import JobRow, Outcome
-from pgqueue.states import celery_state
 
 ID = "0198c0de-0000-7000-8000-000000000001"
 NOTHING = dict.fromkeys((field.name for field in fields(JobRow)), None)
@@ -209,6 +210,12 @@ def test_handles_of_the_same_job_are_equal_wherever_they_were_made(recorder):
     assert same[0] != AsyncResult(uuid4(), recorder)
     assert same[0] != ID
     assert repr(same[0]) == f"<AsyncResult {ID}>"
+
+
+def test_a_handle_is_of_the_current_application_unless_one_is_given():
+    current, other = PgQueue("current"), PgQueue("other", set_as_current=False)
+    assert AsyncResult(ID)._database is current
+    assert AsyncResult(ID, app=other)._database is other
 
 
 def test_what_is_no_uuid_has_no_handle(recorder):

@@ -29,7 +29,9 @@ COMMANDS = rows(
     "command",
     same("worker", ours="pgq worker"),
     same("beat", ours="pgq beat", note="not needed beside workers: they keep time as well"),
-    same("status", ours="pgq status"),
+    change("status", ours="pgq status",
+           note="shows jobs and queues, too; as a health check use pgq inspect ping, which exits "
+                "with 69 if nobody answers"),
     same("inspect", ours="pgq inspect"),
     same("control", ours="pgq control"),
     same("purge", ours="pgq purge"),

@@ -12,8 +12,7 @@ IMPORTS = rows(
          "celery.local", "celery._state", ours="pgqueue"),
     same("celery.app.log", "celery.utils.log", ours="pgqueue.log"),
     same("celery.signals", ours="pgqueue.signals"),
-    change("celery.states", ours="the strings", note='"SUCCESS", "FAILURE", …; or '
-           "result.ready(), result.failed()"),
+    same("celery.states", ours="pgqueue.states"),
     change("celery.task", "celery.task.*", "celery.decorators", "celery.registry",
            "celery.messaging", "celery.conf", "celery.execute", ours="pgqueue",
            note="gone from Celery itself since 5.0"),
