@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, cast
 from pgqueue import hooks
 from pgqueue.canvas.receiving import received
 from pgqueue.codec import encode
-from pgqueue.describe import describe_exception, one_line, shortened
+from pgqueue.describe import describe_exception, exc_info_of, one_line, shortened
 from pgqueue.errors import Ignore, Reject, Retry, StaleClaim, TaskFailed, task_failed
 from pgqueue.options import checked_seconds
 from pgqueue.request import Request, current
@@ -133,7 +133,7 @@ def _told_of_error(
         return hooks.revoked(task, request, terminated=True) + hooks.set_aside(
             task, request, "REVOKED", error
         )
-    return hooks.failed(task, request, ended.error or error)
+    return hooks.failed(task, request, error if ended.error is None else ended.error)
 
 
 def returned(task: Task[Any, Any], request: Request, value: Any) -> Ended:
@@ -164,7 +164,7 @@ def raised(task: Task[Any, Any], request: Request, error: BaseException) -> Ende
                 "%s[%s] raised after self.transaction() had finished the job; it stays succeeded",
                 request.task,
                 request.id,
-                exc_info=error,
+                exc_info=exc_info_of(error),
             )
         return Ended(DONE)
     try:

@@ -8,6 +8,12 @@ import reprlib
 import traceback
 from collections.abc import Callable, Iterator
 from itertools import islice
+from types import TracebackType
+from typing import TypeAlias
+
+ExcInfo: TypeAlias = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
 
 MAX_SUMMARY_BYTES = 4 * 1024
 MAX_TRACEBACK_BYTES = 64 * 1024
@@ -71,6 +77,16 @@ def lines(text: str) -> str:
     return _CONTROLS_IN_LINES.sub(_escaped, text)
 
 
+def traceback_of(error: BaseException) -> TracebackType | None:
+    """Return the traceback of an exception, whatever it says itself."""
+    return BaseException.__dict__["__traceback__"].__get__(error)  # type: ignore[no-any-return]
+
+
+def exc_info_of(error: BaseException | None) -> ExcInfo:
+    """Return what `logging` takes as `exc_info`; it asks an exception whether it is true."""
+    return (None, None, None) if error is None else (type(error), error, traceback_of(error))
+
+
 def name_of(kind: type) -> str:
     """Return the qualified name of a class, whatever the class does to hide it."""
     name = _safely(lambda: f"{kind.__module__}.{kind.__qualname__}", "a nameless class")
@@ -127,7 +143,7 @@ def _relatives(error: BaseException) -> str:
 
 
 def _alone(error: BaseException, summary: str) -> str:
-    return _safely(lambda: "".join(traceback.format_tb(error.__traceback__)), "") + f"{summary}\n"
+    return _safely(lambda: "".join(traceback.format_tb(traceback_of(error))), "") + f"{summary}\n"
 
 
 def _safely(text: Callable[[], str], otherwise: str) -> str:

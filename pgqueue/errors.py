@@ -121,7 +121,7 @@ class Retry(TaskSignal):
         countdown: float = 0,
         changes: tuple[str, str, str, str] | None = None,
     ) -> None:
-        super().__init__(message or (f"retry: {exc!r}" if exc else "retry"))
+        super().__init__(message or ("retry" if exc is None else f"retry: {exc!r}"))
         self.exc = exc
         self.countdown = countdown
         #: JSON of args and of kwargs, queue and priority as texts, each empty if it stays.

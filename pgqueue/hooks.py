@@ -15,7 +15,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, NamedTuple, cast
 
-from pgqueue.describe import describe_exception
+from pgqueue.describe import describe_exception, exc_info_of, traceback_of
 from pgqueue.errors import Retry
 from pgqueue.request import Request, current
 from pgqueue.signals import (
@@ -59,7 +59,7 @@ class ExceptionInfo:
     @property
     def tb(self) -> TracebackType | None:
         """The traceback object."""
-        return self.exception.__traceback__
+        return traceback_of(self.exception)
 
     @cached_property
     def traceback(self) -> str:
@@ -171,7 +171,7 @@ def failed(task: Task[Any, Any], request: Request, error: BaseException) -> Call
         exception=error,
         args=request.args,
         kwargs=request.kwargs,
-        traceback=error.__traceback__,
+        traceback=traceback_of(error),
         einfo=einfo,
     )
     return calls + _over(task, request, "FAILURE", error, einfo)
@@ -257,7 +257,12 @@ def _made(call: Call, send: str) -> Any:
 def _consequences(call: Call, request: Request | None, error: BaseException) -> Calls:
     what = call.target.name if isinstance(call.target, Signal) else call.target.__name__
     who = f"{request.task}[{request.id}]" if request else "?"
-    log.error("%s: %s raised; that does not change how the run ended", who, what, exc_info=error)
+    log.error(
+        "%s: %s raised; that does not change how the run ended",
+        who,
+        what,
+        exc_info=exc_info_of(error),
+    )
     if not call.guarded or request is None:
         return NOTHING
     return _broken(getattr(call.target, "__self__", None), request.id, request, error)
@@ -295,6 +300,6 @@ def _broken(task: Any, job: str, request: Request | None, error: BaseException) 
         kwargs=request.kwargs if request else None,
         request=request,
         exception=error,
-        traceback=error.__traceback__,
+        traceback=traceback_of(error),
         einfo=ExceptionInfo(error, internal=True),
     )

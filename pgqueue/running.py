@@ -66,7 +66,7 @@ class Running:
         """
         request = current.get()
         if request is None:  # called as a plain function: there is nothing to run again
-            raise exc or Retry("the task asked to be retried")
+            raise Retry("the task asked to be retried") if exc is None else exc
         limit = request.max_retries if max_retries is None else max_retries
         args, kwargs = following(self._signature, request, args, kwargs)
         if not may_retry(limit, request.retries):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
-from pgqueue.describe import shortened
+from pgqueue.describe import exc_info_of, shortened
 from pgqueue.errors import InvalidOption
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -156,7 +156,9 @@ class Signal:
         return responses
 
     def _failed(self, receiver: Callable[..., Any], error: Exception) -> Exception:
-        log.error("%s: receiver %s raised", self.name, shortened(receiver), exc_info=error)
+        log.error(
+            "%s: receiver %s raised", self.name, shortened(receiver), exc_info=exc_info_of(error)
+        )
         return error
 
     def _hearing(self, sender: Any) -> list[Callable[..., Any]]:

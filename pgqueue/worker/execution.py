@@ -10,6 +10,7 @@ from typing import Any
 from pgqueue import attempt, hooks
 from pgqueue.attempt import Ended
 from pgqueue.codec import decode
+from pgqueue.describe import describe_exception
 from pgqueue.limits import NO_LIMITS, RESERVED, Limits, read_notes
 from pgqueue.request import Request
 from pgqueue.retry import MAX_DELAY, RetryPolicy
@@ -79,7 +80,20 @@ class Run:
             self._request.revoked = True
 
     def run(self) -> str:
-        """Run a sync task in this thread; return the record of how it ended."""
+        """Run a sync task in this thread; return the record of how it ended, whatever happens."""
+        try:
+            return self._run()
+        except BaseException as error:  # noqa: BLE001 (around the task: nobody else would end it)
+            return self._broken(error)
+
+    async def arun(self) -> str:
+        """Run an async task on this loop; return the record of how it ended, whatever happens."""
+        try:
+            return await self._arun()
+        except BaseException as error:  # noqa: BLE001 (the same)
+            return self._broken(error)
+
+    def _run(self) -> str:
         try:
             if self._expired():
                 hooks.act(self._revoked())
@@ -94,8 +108,7 @@ class Run:
             attempt.make(task, request, call if soft is None else _alarmed(call, soft))
         )
 
-    async def arun(self) -> str:
-        """Run an async task on this loop; return the record of how it ended."""
+    async def _arun(self) -> str:
         try:
             if self._expired():
                 await hooks.aact(self._revoked())
@@ -187,6 +200,10 @@ class Run:
         assert ended.retry is not None
         changes = ended.retry.changes or ()
         return self._ended(frames.RETRIED, str(ended.retry.countdown), *described, *changes)
+
+    def _broken(self, error: BaseException) -> str:
+        """Return the record of a run that broke outside of its task, or of what is known of it."""
+        return self._ended(frames.FAILED, *map(frames.plain, describe_exception(error)))
 
     def _ended(self, code: str, *fields: str) -> str:
         return frames.outcome_record(code, self._record[0], self._record[1], *fields)

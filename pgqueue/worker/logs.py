@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from pgqueue import signals
-from pgqueue.describe import describe_exception, one_line, shortened
+from pgqueue.describe import describe_exception, exc_info_of, one_line, shortened
 from pgqueue.log import NOBODY, TASK_LOGGER, say_which_run
 from pgqueue.request import current
 
@@ -106,12 +106,14 @@ def _catch_strays() -> None:
     def died(about: threading.ExceptHookArgs) -> None:
         name = about.thread.name if about.thread else "?"
         if about.exc_value is not None:
-            strays.error("thread %s died", name, exc_info=about.exc_value)
+            strays.error("thread %s died", name, exc_info=exc_info_of(about.exc_value))
 
     def ignored(about: sys.UnraisableHookArgs) -> None:
         where = shortened(about.object)
         if about.exc_value is not None:
-            strays.error("nobody could catch this, in %s", where, exc_info=about.exc_value)
+            strays.error(
+                "nobody could catch this, in %s", where, exc_info=exc_info_of(about.exc_value)
+            )
 
     threading.excepthook = died
     sys.unraisablehook = ignored
@@ -127,7 +129,7 @@ def _message(record: logging.LogRecord) -> str:
 
 def _exception(record: logging.LogRecord) -> str:
     error = record.exc_info[1] if record.exc_info else None
-    return describe_exception(error)[1].rstrip("\n") if error else ""
+    return describe_exception(error)[1].rstrip("\n") if error is not None else ""
 
 
 def _whose(record: logging.LogRecord) -> str:

@@ -45,8 +45,9 @@ finally:
     if server is not None and server.poll() is None:
         server.send_signal(signal.SIGQUIT)
         server.wait()
-    if os.path.ismount(data):
-        subprocess.call(["umount", data])
+    for volume in (data, place + "/wal"):
+        if os.path.ismount(volume):
+            subprocess.call(["umount", volume])
     shutil.rmtree(place)
 """
 
@@ -54,7 +55,8 @@ finally:
 class Cluster(Server):
     """A server with a switch; `settings` are in its file.
 
-    `disk` is the size in MiB of a volume of its own for the data, without the write-ahead log.
+    `disk` is the size in MiB of a volume of its own for the data, without the write-ahead log,
+    `wal` that of one for the log, which is then in segments of 1 MiB.
     `origin` is a running cluster that this one is to be a replica of.
     """
 
@@ -64,13 +66,14 @@ class Cluster(Server):
         *,
         settings: dict[str, object] | None = None,
         disk: int = 0,
+        wal: int = 0,
         origin: Cluster | None = None,
     ) -> None:
         super().__init__(binaries)
         self.settings = {"max_connections": 200, "fsync": "off", **(settings or {})}
-        self.data = self._place / "data"
+        self.data, self.wal = self._place / "data", self._place / "wal"
         self.promoted = False
-        self._disk = disk
+        self._volumes = {self.data: disk, self.wal: wal}
         self._origin = origin
 
     # ── the switch ──
@@ -103,18 +106,18 @@ class Cluster(Server):
 
     def start(self) -> None:
         self.data.mkdir()
-        if self._disk:
-            subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={self._disk}m", "tmpfs", self.data],
-                check=True,
-                capture_output=True,
-            )
+        for volume, size in self._volumes.items():
+            if size:
+                volume.mkdir(exist_ok=True)
+                mount = ["mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", volume]
+                subprocess.run(mount, check=True, capture_output=True)
         super().start()
 
     def _create(self) -> None:
         if owner := _owner():
-            for path in (self._place, self.data):
-                os.chown(path, owner.pw_uid, owner.pw_gid)
+            for path in (self._place, self.data, self.wal):
+                if path.exists():
+                    os.chown(path, owner.pw_uid, owner.pw_gid)
         self.data.chmod(0o700)
         if self._origin:
             self._as_owner(
@@ -122,8 +125,10 @@ class Cluster(Server):
             )
             return
         where = ["-D", str(self.data), f"--username={self.user}", "--auth=trust", "--no-sync"]
-        if self._disk:
-            where += ["--waldir", str(self._place / "wal")]
+        if any(self._volumes.values()):
+            where += ["--waldir", str(self.wal)]
+        if self._volumes[self.wal]:
+            where += ["--wal-segsize", "1"]
         self._as_owner("initdb", *where, "--encoding=UTF8", "--locale=C")
         with (self.data / "pg_hba.conf").open("a") as rules:
             rules.write(TRUST)
@@ -152,9 +157,11 @@ class Cluster(Server):
         super().stop()
         if self._keeper:
             self._keeper.stdout.close()
-        elif os.path.ismount(self.data):
-            subprocess.call(["umount", self.data])
-            shutil.rmtree(self._place, ignore_errors=True)
+            return
+        for volume in self._volumes:
+            if os.path.ismount(volume):
+                subprocess.call(["umount", volume])
+        shutil.rmtree(self._place, ignore_errors=True)
 
     def _tell(self, word: str) -> None:
         self._keeper.stdin.write(f"{word}\n".encode())

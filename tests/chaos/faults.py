@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
 
 from chaos.cluster import ROLE, may_mount
 from chaos.measures import (
@@ -140,7 +144,25 @@ def lengthen_statements(scene: Scene) -> None:
 
 def fill_disk(scene: Scene) -> None:
     """Leave not a byte."""
-    with (scene.server.data / "filler").open("ab", buffering=0) as filler:
+    _fill(scene.server.data)
+
+
+def fill_log(scene: Scene) -> None:
+    """Leave no room for another segment, and have one needed: the server can only crash."""
+    _fill(scene.server.wal)
+    with contextlib.suppress(psycopg.Error), scene.server.root() as root:
+        for _ in range(30):
+            root.execute("select pg_logical_emit_message(false, 'chaos', repeat('x', 100000))")
+
+
+def empty_log(scene: Scene) -> None:
+    """Have an operator come, who starts what has ended."""
+    (scene.server.wal / "filler").unlink()
+    scene.server.up()
+
+
+def _fill(folder: Path) -> None:
+    with (folder / "filler").open("ab", buffering=0) as filler:
         for size in (1 << 20, 1 << 12):
             try:
                 while True:
@@ -281,6 +303,20 @@ FAULTS = (
         lasts=60,
         short=5,
         stage=Stage(disk=256),
+        needs=lambda: "" if may_mount() else "a volume of its own needs root",
+    ),
+    Fault(
+        "the disk of the write-ahead log is full",
+        (
+            Measure("every worker consumes again", 5, consuming),
+            Measure("every producer enqueues again", 5, enqueueing),
+        ),
+        cause=fill_log,
+        during=fill_log,
+        heal=empty_log,
+        lasts=60,
+        short=None,
+        stage=Stage(wal=64, settings={"min_wal_size": "4MB", "max_wal_size": "16MB"}),
         needs=lambda: "" if may_mount() else "a volume of its own needs root",
     ),
     Fault(

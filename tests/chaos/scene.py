@@ -36,7 +36,8 @@ class Stage:
     """What a fault needs.
 
     `proxy` stands before "all" of a worker's connections or only the one that it "listen"s on;
-    `network` has the first worker in a network of its own; `disk` and `settings` are the server's.
+    `network` has the first worker in a network of its own; `disk`, `wal` and `settings` are the
+    server's.
     `held` is whether every worker runs a job that takes longer than the fault.
     """
 
@@ -50,6 +51,7 @@ class Stage:
     settings: dict[str, object] = field(default_factory=dict)
     patches: dict[str, float] = field(default_factory=dict)
     disk: int = 0
+    wal: int = 0
     replica: bool = False
     proxy: str = ""
     network: bool = False
@@ -141,7 +143,8 @@ class Scene:
         settings = dict(self.stage.settings)
         if self.network:
             settings["listen_addresses"] = self.network.here
-        cluster = Cluster(binaries, settings=settings, disk=self.stage.disk, **options)
+        volumes = {"disk": self.stage.disk, "wal": self.stage.wal}
+        cluster = Cluster(binaries, settings=settings, **volumes, **options)
         if self.network:
             cluster.port = free_port()
         self._stack.callback(cluster.stop)

@@ -54,6 +54,22 @@ class Lies(Exception):
         raise KeyboardInterrupt
 
 
+class Empty(Exception):
+    def __len__(self):
+        return 0
+
+
+class Undecided(Exception):
+    def __bool__(self):
+        raise KeyboardInterrupt
+
+
+class Untraceable(Exception):
+    @property
+    def __traceback__(self):
+        raise KeyboardInterrupt
+
+
 class Secretive(type):
     def __getattribute__(cls, name):
         raise KeyboardInterrupt
@@ -125,6 +141,9 @@ ERRORS = {
     "str is no text": (NotText, "support.hostile.NotText"),
     "str recurses": (Recurses, "support.hostile.Recurses"),
     "lies about its class": (Lies, "support.hostile.Lies"),
+    "says that it is false": (Empty, "support.hostile.Empty"),
+    "does not say whether it is true": (Undecided, "support.hostile.Undecided"),
+    "hides its traceback": (Untraceable, "support.hostile.Untraceable"),
     "a class without a name": (Secretive("A", (Exception,), {}), "a nameless class"),
     "a forged name": (
         type(f"A{FORGED}", (Exception,), {"__module__": f"m{FORGED}"}),

@@ -89,6 +89,7 @@ def test_crashes_are_written_by_cause():
     assert first.params == {
         "ids": "{1}",
         "claims": "{7}",
+        "charged": "{True}",
         "error": "killed",
         "max_crashes": MAX_CRASHES,
         "alone": True,
