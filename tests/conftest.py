@@ -1,8 +1,9 @@
 """The fixtures of the whole suite, and which server a test runs on.
 
-The tests of what is said to PostgreSQL, ON_EVERY_SERVER, run on each one found; of the others a
-module runs on one of them, so that each has its share. `pytest --server all` runs all on all,
-`pytest --server pg18` on that one.
+The tests of what is said to PostgreSQL, ON_EVERY_SERVER, run on each one found; those that try
+everything with every kind of connection, IN_PAIRS, run with each kind on one of them: every server
+meets every kind. Of the other folders a module runs on one of them, so that each has its share.
+`pytest --server all` runs all on all, `pytest --server pg18` on that one.
 
 `database`, `connection`, `connect`, `app`, `clock` belong to one test; `server` and `databases`
 to the session.
@@ -36,6 +37,8 @@ pytest_plugins = ["support.fixtures"]
 
 #: Folders with statements of their own, or with connections of every kind.
 ON_EVERY_SERVER = {"sql", "transports", "client", "pooler"}
+#: The modules of these that try everything with every kind of connection.
+IN_PAIRS = {"test_conformance", "test_many_on_each_kind"}
 #: Modules that take longest, to be begun first: a process that begins one last keeps all waiting.
 LONGEST = ("test_chaos", "test_stepping", "test_rescue", "test_stopping", "test_transaction_mode")
 CHOSEN = pytest.StashKey[dict[str, Binaries]]()
@@ -118,8 +121,22 @@ def _share(module, names):
     return [name for name in names if name in (chosen, POOLED)]
 
 
+def _has_another_server(item, plain):
+    """Tell whether a test of a module IN_PAIRS runs on another server than this one."""
+    if item.path.stem not in IN_PAIRS or "server" not in item.fixturenames:
+        return False
+    server = item.callspec.params["server"]
+    same = item.nodeid.replace(server, "").encode()
+    return server in plain and server != plain[crc32(same) % len(plain)]
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--server") == "shared":
+        plain = [name for name in config.stash[CHOSEN] if name != POOLED]
+        twice = {item for item in items if _has_another_server(item, plain)}
+        config.hook.pytest_deselected(items=twice)
+        items[:] = [item for item in items if item not in twice]
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
     for item in items:
