@@ -140,10 +140,15 @@ class Scheduler:
 
 
 def _tell(due: Iterable[DueSchedule], jobs: int) -> None:
-    for each in due:
-        if each.next_run_at and each.now - each.next_run_at > GRACE:
-            text = "schedule %s: nobody kept it since %s; catch_up is %d"
-            log.warning(text, each.name, each.next_run_at.isoformat(), each.catch_up)
+    missed = [
+        (each.next_run_at, each.name)
+        for each in due
+        if each.next_run_at and each.now - each.next_run_at > GRACE
+    ]
+    if missed:
+        since, name = min(missed)
+        text = "nobody kept %d schedules for a while, such as %s since %s: see their catch_up"
+        log.warning(text, len(missed), name, since.isoformat())
     log.debug("schedules: %d jobs enqueued", jobs)
 
 
