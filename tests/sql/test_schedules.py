@@ -250,6 +250,34 @@ def test_declared_schedules_are_added_changed_and_removed(jobs, clock):
     assert row(jobs, "a").next_run_at is None
 
 
+def test_who_declares_what_is_there_waits_for_nobody_who_edits(jobs, other):
+    declared = Declaration("a", "add", "every hour")
+    declare(jobs, declared)
+    with other.transaction():
+        other.run(operations.edit_schedule("a", '{"queue": "slow"}'))
+        jobs.connection.execute("set lock_timeout = '200ms'")
+        assert declare(jobs, declared) == []
+
+
+def test_what_is_there_is_kept_while_nothing_can_be_declared(jobs, other, add, clock, direct):
+    add()
+    declare(jobs, Declaration("a", "add", "every hour"))
+    clock.advance(1)
+
+    async def keep():
+        control = Control(direct, "pgqueue", "scheduler")
+        await control.connect()
+        keeping = asyncio.ensure_future(Scheduler(control, "shop", "[]").serve())
+        await asyncio.to_thread(wait_for, lambda: fires(jobs), "a fire")
+        keeping.cancel()
+        await control.close()
+
+    with other.transaction():
+        other.run(operations.edit_schedule("a", '{"queue": "slow"}'))  # which is to be removed
+        asyncio.run(keep())
+    assert row(jobs, "a").queue == "slow"
+
+
 def test_what_others_declare_or_people_add_is_left_alone(jobs, add):
     add("mine")
     theirs = Declaration("theirs", "add", "every hour")
