@@ -35,7 +35,9 @@ from pgqueue.errors import (
 from pgqueue.result import AsyncResult, allow_join_result
 from pgqueue.settings import ConfigurationWarning, celery_setting
 from pgqueue.shared import shared_task
+from pgqueue.sun import solar
 from pgqueue.task import Task
+from pgqueue.ticks import schedule
 
 __version__ = "0.1.0"
 
@@ -83,8 +85,10 @@ __all__ = [
     "get_current_task",
     "group",
     "maybe_signature",
+    "schedule",
     "shared_task",
     "signature",
+    "solar",
     "xmap",
     "xstarmap",
 ]

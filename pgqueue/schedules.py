@@ -17,7 +17,7 @@ from pgqueue.errors import ConfigurationError, InvalidOption, PgQueueError
 from pgqueue.options import checked_name, new_job
 from pgqueue.rows import Declaration, NewJob
 from pgqueue.settings import Settings
-from pgqueue.solar import solar
+from pgqueue.sun import solar
 from pgqueue.ticks import checked_text, schedule, zone_named
 
 __all__ = ["ScheduleOptions", "crontab", "declarations", "declared", "schedule", "solar"]

@@ -32,7 +32,7 @@ HOUSE = """
     query statements binding copying
     publishing log
     apps proxy models discovery
-    turns ticks cron solar
+    turns ticks cron sun
     retry limits codec signals config arrays backoff describe identifiers request rows
     errors
 """
