@@ -40,7 +40,9 @@ from pgqueue.joining import allow_join_result
 from pgqueue.result import AsyncResult
 from pgqueue.settings import ConfigurationWarning, celery_setting
 from pgqueue.shared import shared_task
+from pgqueue.sun import solar
 from pgqueue.task import Task
+from pgqueue.ticks import schedule
 
 __version__ = "0.1.0"
 
@@ -91,8 +93,10 @@ __all__ = [
     "get_current_task",
     "group",
     "maybe_signature",
+    "schedule",
     "shared_task",
     "signature",
+    "solar",
     "xmap",
     "xstarmap",
 ]

@@ -43,6 +43,8 @@ _MONTH = _Range(
 )
 _DAY_OF_WEEK = _Range("day_of_week", 0, 6, ("sun", "mon", "tue", "wed", "thu", "fri", "sat"))
 
+#: In cron's order.
+_FIELDS = (_MINUTE, _HOUR, _DAY_OF_MONTH, _MONTH, _DAY_OF_WEEK)
 _ON_THE_MINUTE = frozenset([0])
 
 _PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?")
@@ -84,16 +86,9 @@ class crontab:  # noqa: N801 (Celery's name)
         *,
         second: Field = 0,
     ) -> None:
-        given = (
-            (_MINUTE, minute),
-            (_HOUR, hour),
-            (_DAY_OF_MONTH, day_of_month),
-            (_MONTH, month_of_year),
-            (_DAY_OF_WEEK, day_of_week),
-            (_SECOND, second),
-        )
+        given = (minute, hour, day_of_month, month_of_year, day_of_week, second)
         texts = []
-        for kind, field in given:
+        for kind, field in zip((*_FIELDS, _SECOND), given, strict=True):
             values, text = _read(kind, field)
             object.__setattr__(self, kind.name, values)
             texts.append(text)
@@ -183,7 +178,10 @@ class crontab:  # noqa: N801 (Celery's name)
         # Who only declares a schedule need not wait for this.
         from croniter import CroniterBadDateError, croniter  # noqa: PLC0415
 
-        fields = [",".join(map(str, sorted(values))) for values in self._sets()[:5]]
+        fields = [
+            "*" if len(values) == len(kind.values) else ",".join(map(str, sorted(values)))
+            for kind, values in zip(_FIELDS, self._sets(), strict=False)
+        ]
         times = croniter(" ".join(fields), clock, day_or=False, max_years_between_matches=_YEARS)
         while True:
             try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, cast
 
 from pgqueue.canvas.signature import Signature
 from pgqueue.errors import ConfigurationError
+from pgqueue.options import MAX_NAME_BYTES
 from pgqueue.rows import Declaration
 from pgqueue.schedules import ScheduleOptions, When, declarations
 from pgqueue.task import Task
@@ -50,7 +52,7 @@ class Periodic:
             )
         call = call.clone(args, kwargs)
         ours = {key: options.pop(key) for key in ScheduleOptions.__annotations__ if key in options}
-        key = name or repr(call)
+        key = name or _looks(call)
         checked_text(schedule)
         self._periodic[key] = {
             "task": call.task,
@@ -102,3 +104,11 @@ class Periodic:
         """Return what is declared by `beat_schedule`, `add_periodic_task` and `periodic_task`."""
         app = cast(Any, self)
         return declarations(app, {**(app.conf.beat_schedule or {}), **self._periodic})
+
+
+def _looks(call: Signature[Any]) -> str:
+    """Return what a call looks like, as the name of its schedule: the same for the same call."""
+    text = repr(call)
+    if len(text.encode("utf-8", "replace")) <= MAX_NAME_BYTES:
+        return text
+    return f"{call.task[:100]} {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"

@@ -17,7 +17,7 @@ from pgqueue.errors import ConfigurationError, InvalidOption, PgQueueError
 from pgqueue.options import checked_name, new_job
 from pgqueue.rows import Declaration, NewJob
 from pgqueue.settings import Settings
-from pgqueue.solar import solar
+from pgqueue.sun import solar
 from pgqueue.ticks import checked_text, schedule, zone_named
 
 __all__ = ["ScheduleOptions", "crontab", "declarations", "declared", "schedule", "solar"]
@@ -25,6 +25,8 @@ __all__ = ["ScheduleOptions", "crontab", "declarations", "declared", "schedule",
 When: TypeAlias = "crontab | schedule | solar | timedelta | float | str"
 
 OVERLAPS = ("allow", "skip", "queue", "replace")
+#: The name of an application that was given none.
+UNNAMED = "pgqueue"
 #: So many times at most are made up for.
 MOST = 1000
 
@@ -121,9 +123,18 @@ def as_json(declared: Iterable[Declaration]) -> str:
                     )
                 },
             }
-            for each in declared
+            for each in sorted(declared)
         ]
     )
+
+
+def source_of(app: str, spec: str) -> str:
+    """Return whose an application's schedules are: its name, or its module's if it has none.
+
+    >>> source_of("shop", "proj.celery:app"), source_of("pgqueue", "proj.celery:app")
+    ('shop', 'proj.celery')
+    """
+    return spec.partition(":")[0] if app == UNNAMED else app
 
 
 def zone_name(zone: str | tzinfo) -> str:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pgqueue.cron import crontab
 from pgqueue.errors import ConfigurationError
-from pgqueue.solar import solar
+from pgqueue.sun import solar
 
 SHORTEST, LONGEST = timedelta(milliseconds=100), timedelta(days=36_500)
 

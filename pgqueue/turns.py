@@ -31,11 +31,12 @@ def turn(due: DueSchedule) -> Turn:
     """
     when = _When(due.schedule, due.timezone, due.anchor_at or due.now)
     times: list[datetime] = []
-    following = due.next_run_at
-    if following is not None and following <= due.now:
-        times = _made_up(when, following, due)
-    if following is None or following <= due.now:
+    if due.next_run_at is None:
         following = when.after(due.now)
+    elif due.next_run_at > due.now:
+        following = due.next_run_at
+    else:
+        times, following = _made_up(when, due.next_run_at, due)
     ticks, waiting = _overlapping(due, times)
     replaces = due.last_job_id if due.overlap == "replace" and due.busy and times else None
     return Turn(due.name, tuple(ticks), following, when.anchor, waiting, replaces)
@@ -72,8 +73,8 @@ class _When:
             return self._said.next(moment, self.zone).astimezone(UTC)
         return self._said.next(moment, self.zone, self.anchor).astimezone(UTC)
 
-    def latest(self, first: datetime, now: datetime, limit: int) -> list[datetime]:
-        """Return the last so many times up to now, of which `first` is the first."""
+    def latest(self, first: datetime, now: datetime, limit: int) -> tuple[list[datetime], datetime]:
+        """Return the last so many times up to now, of which `first` is the first, and the next."""
         back = timedelta(minutes=1)
         while True:
             since = max(first, now - back)
@@ -82,16 +83,16 @@ class _When:
             while (moment := self.after(moment)) <= now:
                 times.append(moment)
             if since == first or len(times) >= limit:
-                return times[-limit:]
+                return times[-limit:], moment
             back *= 4
 
 
-def _made_up(when: _When, first: datetime, due: DueSchedule) -> list[datetime]:
-    """Return the times from the first to now that get a job: all, if none of them was missed."""
+def _made_up(when: _When, first: datetime, due: DueSchedule) -> tuple[list[datetime], datetime]:
+    """Return the times up to now that get a job, which are all if none was missed, and the next."""
     if due.now - first <= GRACE:
         return when.latest(first, due.now, MOST)
-    times = when.latest(first, due.now, max(due.catch_up, 1))
-    return [] if due.catch_up == 0 and due.now - times[-1] > GRACE else times
+    times, following = when.latest(first, due.now, max(due.catch_up, 1))
+    return ([] if due.catch_up == 0 and due.now - times[-1] > GRACE else times), following
 
 
 def _overlapping(due: DueSchedule, times: list[datetime]) -> tuple[list[Tick], datetime | None]:

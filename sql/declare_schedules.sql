@@ -10,7 +10,7 @@
 -- take back what the newer one has declared. When nobody has said a set for 90 s it is forgotten, so
 -- that after a roll-back the older one is in force again.
 --
--- Two that declare at once wait for each other at the rows that they change, in order of their names.
+-- Locks what it changes, in order of names, and nothing as a rule.
 with seen as (
     insert into pgqueue.schedule_sources as s (source, fingerprint, first_seen_at, seen_at)
     select %(source)s::text, md5(%(declared)s::text), t.now, t.now
@@ -55,6 +55,9 @@ with seen as (
         g.name, g.task, g.args, g.kwargs, g.queue, g.priority, g.expires_in, g.max_attempts, g.headers,
         g.schedule, g.timezone, g.catch_up, g.overlap, %(source)s::text, g.declared, t.now
     from given g, (select pgqueue.now() as now) t
+    where not exists (
+        select from pgqueue.schedules o
+        where o.name = g.name and (o.source is distinct from %(source)s::text or o.declared = g.declared))
     order by g.name
     on conflict (name) do update
     set task = excluded.task, args = excluded.args, kwargs = excluded.kwargs, queue = excluded.queue,

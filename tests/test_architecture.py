@@ -32,7 +32,7 @@ HOUSE = """
     query statements binding copying
     publishing log outcomes joining
     apps proxy models discovery
-    unique turns ticks cron solar
+    unique turns ticks cron sun
     retry limits codec states signals config arrays backoff describe identifiers request rows
     allowance
     errors

@@ -11,7 +11,7 @@ from pgqueue.cli.database import Target
 from pgqueue.cli.options import app_option, dsn_option, embedded_option, examples
 from pgqueue.cli.worker import database_of, needed, process_name
 from pgqueue.options import checked_name
-from pgqueue.schedules import as_json
+from pgqueue.schedules import as_json, source_of
 from pgqueue.worker.beat import BeatOptions, run_beat
 from pgqueue.worker.logs import FORMATS, LEVELS, configure_logging
 from pgqueue.worker.moments import WorkerProcess
@@ -76,7 +76,7 @@ def beat(
         )
         options = BeatOptions(
             called,
-            application.name,
+            source_of(application.name, project.app),
             as_json(application.schedules()),
             application.dsn,
             application.schema,

@@ -57,18 +57,33 @@ class Scheduler:
             self.changed.clear()
             try:
                 if _now() >= declare_at:
-                    await self._declare()
-                    declare_at = _now() + DECLARING
+                    declare_at = _now() + (DECLARING if await self._declares() else POLL)
                 pause = await self._look()
             except psycopg.Error as error:
-                log.debug("schedules are looked at again: %s", first_line(error))
-                if not isinstance(error, Disconnected) and self._news.may(_now()):
-                    log.warning("schedules: %s", first_line(error))
+                self._tell_of(error)
                 pause = RETRY
             await board.rest(self.changed, pause)
 
-    async def _declare(self) -> None:
-        done = await self._control.run(operations.declare_schedules(self._source, self._declared))
+    def _tell_of(self, error: psycopg.Error) -> None:
+        log.debug("schedules are looked at again: %s", first_line(error))
+        if not isinstance(error, Disconnected) and self._news.may(_now()):
+            log.warning("schedules: %s", first_line(error))
+
+    async def _declares(self) -> bool:
+        """Declare; False if that is to be done again soon, and what is there is kept meanwhile."""
+        try:
+            return await self._declare()
+        except Disconnected:
+            raise
+        except psycopg.Error as error:
+            self._tell_of(error)
+            return False
+
+    async def _declare(self) -> bool:
+        async with self._control.transaction() as run:
+            if not await run(operations.lead(f"schedules of {self._source}")):
+                return False
+            done = await run(operations.declare_schedules(self._source, self._declared))
         for name, what in done:
             if what != "taken":
                 log.info("schedule %s: %s", name, what)
@@ -76,6 +91,7 @@ class Scheduler:
                 self._taken.add(name)
                 text = "schedule %s is left out: there is one of this name that %s does not declare"
                 log.warning(text, name, self._source)
+        return True
 
     async def _look(self) -> float:
         """Fire what is due; return for how long there is nothing to do, as far as is known."""
@@ -108,7 +124,9 @@ class Scheduler:
             raise
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             self._report(name, first_line(error))
-            await self._control.run(operations.refuse_schedule(name, first_line(error)))
+            async with self._control.transaction() as run:
+                await run(operations.lead("schedules"))  # whoever edits it is not waited for
+                await run(operations.refuse_schedule(name, first_line(error)))
         except psycopg.Error as error:
             log.warning("schedule %s comes later: %s", name, first_line(error))
 
@@ -140,10 +158,15 @@ class Scheduler:
 
 
 def _tell(due: Iterable[DueSchedule], jobs: int) -> None:
-    for each in due:
-        if each.next_run_at and each.now - each.next_run_at > GRACE:
-            text = "schedule %s: nobody kept it since %s; catch_up is %d"
-            log.warning(text, each.name, each.next_run_at.isoformat(), each.catch_up)
+    missed = [
+        (each.next_run_at, each.name)
+        for each in due
+        if each.next_run_at and each.now - each.next_run_at > GRACE
+    ]
+    if missed:
+        since, name = min(missed)
+        text = "nobody kept %d schedules for a while, such as %s since %s: see their catch_up"
+        log.warning(text, len(missed), name, since.isoformat())
     log.debug("schedules: %d jobs enqueued", jobs)
 
 

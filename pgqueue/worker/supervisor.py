@@ -28,6 +28,7 @@ import psycopg
 from pgqueue import operations
 from pgqueue.config import hide_password
 from pgqueue.errors import ConfigurationError, SchemaMismatch
+from pgqueue.schedules import source_of
 from pgqueue.worker import duties, skew
 from pgqueue.worker.board import REST, Board, tick
 from pgqueue.worker.commands import Commands
@@ -189,7 +190,7 @@ class Supervisor:
         pump = self._pump = Pump(
             control, listener, liveness, self.crew, self._journal, self._shutdown, limited
         )
-        scheduler = Scheduler(control, hello["name"], hello["schedules"])
+        scheduler = Scheduler(control, source_of(hello["name"], o.app), hello["schedules"])
 
         def heard() -> None:
             liveness.now.set()

@@ -159,9 +159,11 @@ def test_what_is_not_due_is_not_read(jobs, connection):
 # ── many at it ───────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("led", [True, False], ids=["with the lock", "without the lock"])
+@pytest.mark.parametrize(
+    ("led", "number"), [(True, 20), (False, 200)], ids=["with the lock", "without the lock"]
+)
 def test_five_schedulers_and_two_hundred_times_make_two_hundred_jobs(
-    jobs, add, clock, direct, monkeypatch, led
+    jobs, add, clock, direct, monkeypatch, led, number
 ):
     if not led:
         monkeypatch.setattr(operations, "lead", lambda _: Query("now", {}, bool))
@@ -174,7 +176,7 @@ def test_five_schedulers_and_two_hundred_times_make_two_hundred_jobs(
             await control.connect()
         try:
             schedulers = [Scheduler(control, "test", "[]") for control in controls]
-            for _ in range(200):
+            for _ in range(number):
                 clock.advance(1)
                 await asyncio.gather(*(each.fire() for each in schedulers))
         finally:
@@ -182,9 +184,9 @@ def test_five_schedulers_and_two_hundred_times_make_two_hundred_jobs(
                 await control.close()
 
     asyncio.run(race())
-    times = [start + timedelta(seconds=n) for n in range(1, 201)]
+    times = [start + timedelta(seconds=n) for n in range(1, number + 1)]
     assert [each.fire_time for each in fires(jobs)] == times
-    assert jobs.value("select count(*) from pgqueue.jobs") == 200
+    assert jobs.value("select count(*) from pgqueue.jobs") == number
 
 
 async def fired(direct, times=1):
@@ -246,6 +248,34 @@ def test_declared_schedules_are_added_changed_and_removed(jobs, clock):
     assert (row(jobs, "a").queue, row(jobs, "a").next_run_at) == ("slow", due)
     assert declare(jobs, a._replace(schedule="every minute")) == [("a", "changed")]
     assert row(jobs, "a").next_run_at is None
+
+
+def test_who_declares_what_is_there_waits_for_nobody_who_edits(jobs, other):
+    declared = Declaration("a", "add", "every hour")
+    declare(jobs, declared)
+    with other.transaction():
+        other.run(operations.edit_schedule("a", '{"queue": "slow"}'))
+        jobs.connection.execute("set lock_timeout = '200ms'")
+        assert declare(jobs, declared) == []
+
+
+def test_what_is_there_is_kept_while_nothing_can_be_declared(jobs, other, add, clock, direct):
+    add()
+    declare(jobs, Declaration("a", "add", "every hour"))
+    clock.advance(1)
+
+    async def keep():
+        control = Control(direct, "pgqueue", "scheduler")
+        await control.connect()
+        keeping = asyncio.ensure_future(Scheduler(control, "shop", "[]").serve())
+        await asyncio.to_thread(wait_for, lambda: fires(jobs), "a fire")
+        keeping.cancel()
+        await control.close()
+
+    with other.transaction():
+        other.run(operations.edit_schedule("a", '{"queue": "slow"}'))  # which is to be removed
+        asyncio.run(keep())
+    assert row(jobs, "a").queue == "slow"
 
 
 def test_what_others_declare_or_people_add_is_left_alone(jobs, add):

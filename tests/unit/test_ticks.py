@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from pgqueue.cron import crontab
 from pgqueue.errors import ConfigurationError
-from pgqueue.solar import EVENTS, solar
+from pgqueue.sun import EVENTS, solar
 from pgqueue.ticks import checked_text, read, schedule
 
 START = datetime(2027, 3, 27, 10, 20, 30, tzinfo=UTC)

@@ -48,7 +48,9 @@ def gaps(fires):
     return {after.fire_time - before.fire_time for before, after in pairwise(fires)}
 
 
-def test_a_worker_keeps_what_its_application_declares(start, fires, jobs, more, until):
+def test_a_worker_keeps_what_is_declared_and_what_is_added(
+    start, fires, jobs, more, until, connection
+):
     worker = start("--processes", "1", "-c", "4")
     more(3)
     worker.logged("beat_init was sent")
@@ -63,11 +65,11 @@ def test_a_worker_keeps_what_its_application_declares(start, fires, jobs, more, 
     notes = json.loads(jobs.get(first.job_id).result)
     assert notes["schedule"] == "often"
     assert datetime.fromisoformat(notes["fire_time"]) == first.fire_time
+    connection.execute("select pgqueue.add_schedule('mine', 'tick', 'every 0.1 seconds')")
+    until(lambda: jobs.run(operations.fires("mine")), "one that is added at run time")
 
 
-def test_whatever_happens_to_a_scheduler_no_time_is_lost_or_doubled(
-    start, fires, more, connection, until
-):
+def test_whatever_happens_to_a_scheduler_no_time_is_lost_or_doubled(start, fires, more, connection):
     first = start(command="beat").ready()
     second = start(command="beat", prelude=AHEAD).ready()
     first.logged("beat_init was sent")
@@ -89,12 +91,6 @@ def test_whatever_happens_to_a_scheduler_no_time_is_lost_or_doubled(
     assert connection.execute("select count(*) from pgqueue.jobs").fetchone() == (len(fires()),)
 
 
-def test_a_worker_without_a_scheduler_keeps_none(start, until, jobs):
+def test_a_worker_without_a_scheduler_keeps_none(start, jobs):
     start("--processes", "1", "--without-scheduler").ready()
     assert jobs.run(operations.schedules()) == []
-
-
-def test_one_that_is_added_at_run_time_is_kept_at_once(start, jobs, until, connection):
-    start("--processes", "1").ready()
-    connection.execute("select pgqueue.add_schedule('mine', 'tick', 'every 0.1 seconds')")
-    until(lambda: jobs.run(operations.fires("mine")))
