@@ -52,7 +52,7 @@ def task(recorder):
 def running(attempt=1, max_retries=3, job="a-job"):
     """Stands where a worker does: inside, the code runs in a job."""
     token = current.set(
-        Request(job, "add", "default", [], {}, attempt=attempt, max_retries=max_retries, claim=7)
+        Request(job, f"{__name__}.add", attempt=attempt, max_retries=max_retries, claim=7)
     )
     try:
         yield current.get()
