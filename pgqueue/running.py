@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeGuard
+from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.canvas.replacing import replacement
@@ -22,7 +23,7 @@ from pgqueue.options import (
 )
 from pgqueue.query import Query
 from pgqueue.request import Request, current
-from pgqueue.result import ResultSource
+from pgqueue.result import AsyncResult as Handle, ResultSource
 from pgqueue.retry import RetryPolicy, may_retry
 from pgqueue.rows import Finished
 
@@ -50,6 +51,10 @@ class Running:
         """Return the run that this code is in, if it is one of this task."""
         request = current.get()
         return request if request is not None and request.task == self.name else None
+
+    def AsyncResult(self, task_id: UUID | str) -> Handle[Any]:  # noqa: N802 (Celery's name)
+        """Return the handle of a job by its id."""
+        return Handle(task_id, self.database)
 
     def retry(
         self,

@@ -143,7 +143,7 @@ TASK = rows(
                 "and cannot be lost between commit and enqueue"),
     change("subtask_from_request", "signature_from_request", ours="retry(…)",
            note="retry takes new arguments"),
-    change("AsyncResult", ours="app.AsyncResult", note="of the application"),
+    same("AsyncResult"),
     change("add_to_chord", ours="replace(group(…))", note="replace the task by a group or chord"),
     change("backend", ours="update_state, AsyncResult", note="results are rows: ask pgqueue.jobs"),
     change("send_event", ours="update_state", note="there is no event stream"),
