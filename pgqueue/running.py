@@ -78,7 +78,7 @@ class Running:
         up: the job runs again, whatever the task then returns or raises.
         """
         request = self._own_run()
-        if request is None:  # called as a function: there is nothing to run again
+        if request is None:  # called as a plain function: there is nothing to run again
             raise exc or Retry("the task asked to be retried")
         limit = request.max_retries if max_retries is None else max_retries
         args, kwargs = following(self._signature, request, args, kwargs)
