@@ -84,6 +84,9 @@ class AsyncResult(Lineage, Generic[R]):
     def __repr__(self) -> str:
         return f"<AsyncResult {self.id}>"
 
+    def __str__(self) -> str:
+        return self.id
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AsyncResult) and other.id == self.id
 

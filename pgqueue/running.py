@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeGuard
+from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.canvas.replacing import replacement
@@ -22,7 +23,7 @@ from pgqueue.options import (
 )
 from pgqueue.query import Query
 from pgqueue.request import Request, current
-from pgqueue.result import ResultSource
+from pgqueue.result import AsyncResult as Handle, ResultSource
 from pgqueue.retry import RetryPolicy, may_retry
 from pgqueue.rows import Finished
 
@@ -40,8 +41,20 @@ class Running:
 
     @property
     def request(self) -> Request:
-        """The run that this code is in; outside of one, a request that was `called_directly`."""
-        return current.get() or Request(task=self.name, called_directly=True)
+        """The run of this task that this code is in; else a request that was `called_directly`.
+
+        So it is for a task that another one calls like a function: it has no job of its own.
+        """
+        return self._own_run() or Request(task=self.name, called_directly=True)
+
+    def _own_run(self) -> Request | None:
+        """Return the run that this code is in, if it is one of this task."""
+        request = current.get()
+        return request if request is not None and request.task == self.name else None
+
+    def AsyncResult(self, task_id: UUID | str) -> Handle[Any]:  # noqa: N802 (Celery's name)
+        """Return the handle of a job by its id."""
+        return Handle(task_id, self.database)
 
     def retry(
         self,
@@ -64,7 +77,7 @@ class Running:
         given. With `throw=False` the retry is returned instead of raised, and the task may tidy
         up: the job runs again, whatever the task then returns or raises.
         """
-        request = current.get()
+        request = self._own_run()
         if request is None:  # called as a plain function: there is nothing to run again
             raise Retry("the task asked to be retried") if exc is None else exc
         limit = request.max_retries if max_retries is None else max_retries
@@ -121,7 +134,7 @@ class Running:
 
     def _progress(self, task_id: str | None, state: str | None, meta: Any) -> Query[bool] | None:
         """Return what writes a state down, if there is a job to write it to."""
-        request = current.get()
+        request = self._own_run()
         if task_id is not None and (request is None or str(task_id) != request.id):
             raise UsageError(
                 f"{self.name}: task_id={str(task_id)!r} is not the job that runs here; only its "
@@ -212,7 +225,7 @@ class Running:
         What the task returns afterwards is not stored; use `set_result` inside the block. Jobs
         that are enqueued in the block are part of it.
         """
-        request = current.get()
+        request = self._own_run()
         with self.database.transaction() as connection:
             yield connection
             if request is not None and self._ends_here(request):
@@ -223,7 +236,7 @@ class Running:
     @asynccontextmanager
     async def atransaction(self) -> AsyncIterator[Any]:
         """Lend an async connection, like `transaction`."""
-        request = current.get()
+        request = self._own_run()
         async with self.database.atransaction() as connection:
             yield connection
             if request is not None and self._ends_here(request):

@@ -337,3 +337,23 @@ def test_a_transaction_of_a_run_in_place_commits_and_finishes_nothing(database):
         assert connection.execute("select count(*) from written").fetchone() == (0,)
         assert connection.execute("select count(*) from pgqueue.jobs").fetchone() == (0,)
     here.close()
+
+
+@pytest.mark.parametrize("way", ["call", "run"])
+def test_a_task_that_another_one_calls_like_a_function_has_no_run_of_its_own(app, way):
+    calls = []
+
+    @app.task(bind=True, max_retries=3)
+    def inner(self):
+        calls.append((self.request.id, self.request.called_directly))
+        self.update_state(state="PROGRESS")
+        raise self.retry(exc=OSError("down"), countdown=0)
+
+    @app.task(bind=True, max_retries=3)
+    def outer(self):
+        with pytest.raises(OSError, match="down"):
+            (inner if way == "call" else inner.run)()
+        return self.request.said, self.request.retries
+
+    assert outer.apply().get() == [None, 0]
+    assert calls == [(None, True)]

@@ -248,6 +248,7 @@ def results(result: AsyncResult[str], job: UUID) -> None:
     assert_type(resize.delay("a.png", 100).get(), bytes)
     assert_type(app.AsyncResult(job), AsyncResult[Any])
     assert_type(AsyncResult(job, app=app).get(), Any)
+    assert_type(welcome.AsyncResult(job), AsyncResult[Any])
     assert_type(app.outcome(result.id), Future[Outcome])
     length: int = result.get()  # type: ignore[assignment]
     result.get("1 s")  # type: ignore[arg-type]

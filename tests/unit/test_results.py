@@ -209,7 +209,7 @@ def test_handles_of_the_same_job_are_equal_wherever_they_were_made(recorder):
     assert len(set(same)) == 1
     assert same[0] != AsyncResult(uuid4(), recorder)
     assert same[0] != ID
-    assert repr(same[0]) == f"<AsyncResult {ID}>"
+    assert (repr(same[0]), str(same[0])) == (f"<AsyncResult {ID}>", ID)
 
 
 def test_a_handle_is_of_the_current_application_unless_one_is_given():

@@ -52,7 +52,7 @@ def task(recorder):
 def running(attempt=1, max_retries=3, job="a-job"):
     """Stands where a worker does: inside, the code runs in a job."""
     token = current.set(
-        Request(job, "add", "default", [], {}, attempt=attempt, max_retries=max_retries, claim=7)
+        Request(job, f"{__name__}.add", attempt=attempt, max_retries=max_retries, claim=7)
     )
     try:
         yield current.get()
@@ -236,6 +236,11 @@ def test_an_unknown_task_is_refused_with_those_that_there_are():
 
 
 # ── inside a run ──
+
+
+def test_a_task_makes_handles_of_its_application(task, recorder):
+    handle = task.AsyncResult("0198c0de-0000-7000-8000-000000000001")
+    assert (handle.id, handle._database) == ("0198c0de-0000-7000-8000-000000000001", recorder)
 
 
 def test_outside_of_a_run_the_request_says_so(task):

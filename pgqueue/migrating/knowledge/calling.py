@@ -67,9 +67,9 @@ SIGNATURE = rows(
          "on_error", "freeze", "tasks", "body", "task", "args", "kwargs", "options", "id", "type",
          "name", "app", "subtask_type", "immutable", "from_dict", "get", "skew", "group",
          "items", "keys", "values", "update", "copy", "setdefault", "pop"),
-    same("partial", ours="clone"),
+    change("partial", ours="clone", note="another name"),
     same("set_immutable"),
-    same("flatten_links", ours="link", note="links are in the options"),
+    same("flatten_links"),
     change("replace", "reprcall", "set_parent_id", "election", "run",
            "prepare_steps", "unchain_tasks", "link_return", "append_to_list_option",
            "extend_list_option",
@@ -81,9 +81,8 @@ SIGNATURE = rows(
 CANVAS = rows(
     "canvas",
     same("group", "chain", "chord", "signature", "maybe_signature", "Signature", "chunks"),
-    same("subtask", ours="signature"),
-    same("xmap", ours="task.map"),
-    same("xstarmap", ours="task.starmap"),
+    change("subtask", ours="signature", note="another name"),
+    same("xmap", "xstarmap"),
     same("a | b", note="a group before anything becomes a chord"),
     none("StampingVisitor", "GroupStampingVisitor", note="stamping is not there; use headers="),
 )  # fmt: skip
