@@ -14,7 +14,7 @@ from pgqueue import migrate
 from pgqueue.bench.queries import text
 from pgqueue.bench.tasks import SCHEMA, noop
 from pgqueue.config import hide_password
-from pgqueue.database import EndlessLoader, SyncConnection, connection_string
+from pgqueue.database import WHO, EndlessLoader, SyncConnection, connection_string, is_pooled
 from pgqueue.errors import ConfigurationError
 from pgqueue.query import Query, Row
 from pgqueue.transports.psycopg import execute
@@ -111,6 +111,12 @@ def _connected(dsn: str) -> SyncConnection:
     except psycopg.OperationalError as error:
         where = hide_password(dsn) or "PostgreSQL (as libpq's variables say)"
         raise ConfigurationError(f"no connection to {where}: {str(error).strip()}") from error
+    if is_pooled(connection, connection.execute(WHO, prepare=False).fetchone()):
+        connection.close()
+        raise ConfigurationError(
+            f"a pooler answers at {hide_password(dsn)}, and what is measured is PostgreSQL: give a "
+            "direct connection as --dsn"
+        )
     connection.adapters.register_loader("timestamptz", EndlessLoader)
     return connection
 

@@ -72,7 +72,10 @@ def _server(directory: Path) -> embedded.EmbeddedServer:
 def connected(place: Place) -> Iterator[Connection]:
     """Lend an autocommit connection."""
     try:
-        connection = psycopg.connect(connection_string(place.dsn), autocommit=True)
+        # Nothing is prepared: a pooler would lend the next statement another session.
+        connection = psycopg.connect(
+            connection_string(place.dsn), autocommit=True, prepare_threshold=None
+        )
     except psycopg.ProgrammingError:  # its text may quote a password
         raise ConfigurationError(
             "the connection string cannot be read: write postgresql://user:password@host/database"

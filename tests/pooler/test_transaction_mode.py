@@ -97,6 +97,14 @@ def idle(jobs):
     return lambda: wait_for(calm, "an idle worker", 2 * PATIENCE)
 
 
+def test_a_measurement_is_refused_with_the_remedy(pooled):
+    command = [sys.executable, "-m", "pgqueue.cli", "bench", "--dsn", pooled]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("pgq: a pooler answers at postgresql://")
+    assert done.stderr.endswith(": give a direct connection as --dsn\n")
+
+
 def test_an_idle_worker_polls(start_worker, app, jobs, idle):
     start_worker(patches=BRISK).logged("notifications do not arrive")
     assert max(seconds_to_start(app, idle)) < 2 + NOISE

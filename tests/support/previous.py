@@ -9,7 +9,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 #: Until there is a release, a commit. Set it to the newest tag with each release.
-PREVIOUS = "e33359b07a7200591b507ad6a2b4a32ef10c9304"
+PREVIOUS = "c2fe7f6653a62231ba1bb39ff326eb75a59fcaae"
 
 
 def unpack(folder: Path) -> Path | None:
