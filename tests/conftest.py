@@ -40,7 +40,10 @@ ON_EVERY_SERVER = {"sql", "transports", "client", "pooler"}
 #: The modules of these that try everything with every kind of connection.
 IN_PAIRS = {"test_conformance", "test_many_on_each_kind"}
 #: Modules that take longest, to be begun first: a process that begins one last keeps all waiting.
-LONGEST = ("test_chaos", "test_stepping", "test_rescue", "test_stopping", "test_transaction_mode")
+LONGEST = (
+    *("test_chaos", "test_stepping", "test_rescue", "test_transaction_mode", "test_command"),
+    *("test_stopping", "test_embedded_server", "test_embedded", "test_time_limits"),
+)
 CHOSEN = pytest.StashKey[dict[str, Binaries]]()
 POOLED = "pgbouncer"
 #: What an application, a worker and each kind of connection do first of all: modules and tests.

@@ -10,6 +10,8 @@ from pathlib import Path
 import psycopg
 
 OVER = ("succeeded", "failed", "cancelled")
+#: A file that held jobs wait for, beside those of the witnesses.
+LET_GO = "let go"
 
 
 @dataclass(frozen=True, slots=True)

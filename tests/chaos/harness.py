@@ -11,8 +11,6 @@ from chaos.checker import Account
 from chaos.faults import Fault
 from chaos.scene import DATABASE, Scene
 
-#: What a held job takes besides the fault: it ends when the fault is over.
-AFTER = 3.0
 #: So many jobs flow before the fault, and as many after it.
 FLOW = 100
 #: A message of an outage at its beginning, at its end, and so often in between.
@@ -47,7 +45,7 @@ def run(fault: Fault, binaries: object, folder: Path, *, long: bool) -> Report:
     """Set the stage, cause the fault, heal it, measure, and compare the witnesses."""
     seconds = fault.lasts if long else fault.short
     stage = fault.stage if long or not fault.short_stage else fault.short_stage
-    with Scene.set(stage, binaries, folder, seconds + AFTER) as scene:
+    with Scene.set(stage, binaries, folder) as scene:
         flow = FLOW if long else FLOW // 4
         scene.flow(flow)
         scene.caused_at = time.time()
@@ -57,6 +55,7 @@ def run(fault: Fault, binaries: object, folder: Path, *, long: bool) -> Report:
             fault.during(scene)
         fault.heal(scene)
         scene.healed_at = time.time()
+        scene.let_go()
         taken = [measure.take(scene) if measure.take else None for measure in fault.measures]
         scene.flow(flow)
         scene.rest()

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from chaos import checker
-from chaos.checker import Attempt
+from chaos.checker import LET_GO, Attempt
 from chaos.cluster import ROLE, Cluster
 from chaos.network import Network
 from chaos.proxy import Proxy
@@ -90,8 +90,8 @@ class Scene:
 
     @classmethod
     @contextmanager
-    def set(cls, stage: Stage, binaries: object, folder: Path, seconds: float) -> Iterator[Scene]:
-        """Set a stage, have jobs flow, and have every worker run one that outlasts so long."""
+    def set(cls, stage: Stage, binaries: object, folder: Path) -> Iterator[Scene]:
+        """Set a stage, have jobs flow, and have every worker run one that outlasts the fault."""
         with ExitStack() as stack:
             scene = cls(stage, binaries, folder, stack)
             scene._furnish()
@@ -102,7 +102,7 @@ class Scene:
             for number in range(stage.producers):
                 scene._start_producer(f"p{number}")
             if stage.held:
-                scene._hold(seconds)
+                scene._hold()
             if stage.producers:
                 scene.until(scene.all_consume, "every worker to run jobs")
             yield scene
@@ -194,12 +194,16 @@ class Scene:
         self.told[str(job.id)] = number
         return str(job.id)
 
-    def _hold(self, seconds: float) -> None:
-        """Have every worker run a job for so long."""
+    def _hold(self) -> None:
+        """Have every worker run a job that goes on until it is let go."""
         everybody = {worker.process.pid for worker in self.workers}
         while not self.consumers(of=set(self.held)) >= everybody:
-            self.held += [self.send(seconds=seconds) for _ in self.workers]
+            self.held += [self.send("held") for _ in self.workers]
             self.until(lambda: {a.job for a in self.attempts()} >= {*self.held}, "the long jobs")
+
+    def let_go(self) -> None:
+        """Have the held jobs end."""
+        (self.folder / LET_GO).touch()
 
     def attempts(self) -> list[Attempt]:
         return checker.attempts(self.folder)

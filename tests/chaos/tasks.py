@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 
+from chaos.checker import LET_GO
 from pgqueue import PgQueue
 
 app = PgQueue("chaos")
@@ -42,6 +43,17 @@ def recorded(request) -> Iterator[None]:
 def plain(self, number, seconds=0.0):
     """Touches no database: its end is written by the worker alone."""
     with recorded(self.request):
+        time.sleep(seconds)
+    return number
+
+
+@app.task(name="held", bind=True)
+def held(self, number, seconds=0.0):
+    """Goes on until the scene says that the fault is over."""
+    let_go = Path(os.environ["CHAOS_FOLDER"], LET_GO)
+    with recorded(self.request):
+        while not let_go.exists():
+            time.sleep(0.02)
         time.sleep(seconds)
     return number
 

@@ -29,16 +29,16 @@ def test_an_unknown_id_is_told_by_its_absence(control):
     assert control.revoke("0198c0de-0000-7000-8000-000000000001") == {}
 
 
-@pytest.mark.parametrize("how", GOING_ON)
-def test_a_def_is_terminated_whatever_it_does(worker, control, send, begun, how, until):
+def test_a_def_is_terminated_whatever_it_does(worker, control, send, begun, until):
     del worker
-    job = send("go_on_and_retry", how)
-    (pid,) = begun(how)
-    assert control.terminate(job.id) == {job.id: "running"}
-    with pytest.raises(TaskRevokedError, match=r"terminated \(SIGTERM\)"):
-        job.get(timeout=SOON)
-    until(lambda: not is_running(pid))
-    assert send("add", 1, 2).get(timeout=10) == 3
+    for how in GOING_ON:
+        job = send("go_on_and_retry", how)
+        (pid,) = begun(how)
+        assert control.terminate(job.id) == {job.id: "running"}, how
+        with pytest.raises(TaskRevokedError, match=r"terminated \(SIGTERM\)"):
+            job.get(timeout=SOON)
+        until(lambda pid=pid: not is_running(pid), f"the end of {how}")
+        assert send("add", 1, 2).get(timeout=10) == 3
 
 
 def test_what_ran_beside_a_terminated_job_runs_again_uncharged(worker, control, send, begun, lock):
