@@ -9,7 +9,7 @@ from audit import Change
 from pgqueue.worker.duties import MAX_CRASHES
 
 HISTORY = ("succeeded", "failed", "cancelled")
-ENQUEUEING = ("enqueue", "enqueue_chosen", "enqueue_many", "enqueue_canvas")
+ENQUEUEING = ("enqueue", "enqueue_chosen", "enqueue_many", "enqueue_canvas", "enqueue_unique")
 CANCELLING = ("cancel", "cancel_requested", "purge")
 #: What ends jobs, and follows their edges.
 ENDING = ("finish", "crash", *CANCELLING)
