@@ -12,6 +12,7 @@ create or replace function pgqueue.admit(queue text, jobs bigint) returns boolea
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
     set enable_seqscan = off
+    set enable_bitmapscan = off  -- which would read all of a queue that is far over its limit
 as $$
 #variable_conflict use_column
 declare

@@ -12,6 +12,10 @@ create unlogged table public.audit (
     number bigserial, xid xid8, actor text, statement text, act text, id uuid, over boolean,
     old jsonb, new jsonb);
 
+create function public.audited(job jsonb) returns jsonb language sql return
+    job - '{args,kwargs,headers,past_errors}'::text[]
+    || jsonb_build_object('unique', job #> '{headers,pgqueue,unique}');
+
 create function public.audit() returns trigger language plpgsql as $$
 begin
     insert into public.audit (xid, actor, statement, act, id, over, old, new)
@@ -19,8 +23,7 @@ begin
         substring(current_query() from '/\\*(\\w+)\\*/'), lower(tg_op), coalesce(new.id, old.id),
         (select w.stopped_at is not null and w.expires_at < pgqueue.now()
          from pgqueue.workers w where w.id = old.worker_id),
-        to_jsonb(old) - '{args,kwargs,headers,past_errors}'::text[],
-        to_jsonb(new) - '{args,kwargs,headers,past_errors}'::text[];
+        public.audited(to_jsonb(old)), public.audited(to_jsonb(new));
     return null;
 end $$;
 
@@ -39,9 +42,8 @@ create trigger audit_stop after update of stopped_at on pgqueue.workers
     for each row when (new.stopped_at is not null) execute function public.audit_stop();
 """
 EMPTY = """
-truncate pgqueue.jobs, pgqueue.edges, pgqueue.workers, pgqueue.queues, pgqueue.limits,
-    pgqueue.lines, pgqueue.arrivals, public.audit, public.effects
-    restart identity
+truncate pgqueue.jobs, pgqueue.edges, pgqueue.unique_keys, pgqueue.workers, pgqueue.queues,
+    pgqueue.limits, pgqueue.lines, pgqueue.arrivals, public.audit, public.effects restart identity
 """
 TAKE = """
 with taken as (delete from public.audit returning *)

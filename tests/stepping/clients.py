@@ -13,7 +13,7 @@ from sessions import BEGIN, COMMIT, CONNECT, IDLE, ROLLBACK, Lost
 
 from pgqueue import operations
 from pgqueue.query import Query
-from pgqueue.rows import NewJob
+from pgqueue.rows import NewJob, Unique
 
 
 class Client(Actor):
@@ -50,6 +50,7 @@ class Client(Actor):
             self._enqueue_many: 0 if busy else 10,
             self._together: 0 if busy else 20,
             self._canvas: 0 if busy else 15,
+            self._unique: 0 if busy else 15,
             self._enqueue_again: 6,
             self._cancel: 8,
             self._requeue: 0 if busy else 16,
@@ -117,15 +118,27 @@ class Client(Actor):
         self.world.ledger.unanswered.difference_update(ids)
         self.world.ledger.enqueued(ids)
 
+    def _unique_job(self) -> NewJob:
+        return self._new()._replace(headers='{"pgqueue": {"unique": "k"}}', unique=Unique("k"))
+
+    def _unique(self) -> Steps:
+        """A job that is to be the only one with its key."""
+        ended = self.world.ledger.ended()
+        (placed,) = yield from self._send(operations.enqueue_unique([self._unique_job()]))
+        if placed.existing:
+            self.world.ledger.stands(placed.job, ended)
+        else:
+            self.world.ledger.enqueued([placed.job])
+
     def _send(self, query: Query[Any]) -> Steps:
         """Run an enqueue; after a lost answer run it again, as the client's pool does."""
         try:
-            yield query
+            return (yield query)
         except Lost:
             yield from self._connect()
             if self.random.random() < 0.7:  # the next connection takes its time
                 yield from self._wait()
-            yield query.again()
+            return (yield query.again())
 
     def _enqueue_again(self) -> Steps:
         """What has been enqueued before, under the ids that it was given."""
@@ -144,9 +157,13 @@ class Client(Actor):
         linked, edges = canvases.some(self.random) if self.random.random() < 0.3 else ([], [])
         canvases.note(self.world.ledger, edges)
         ids = [str(job.id) for job in [*jobs, *linked]]
+        unique = [self._unique_job()] if self.random.random() < 0.4 else []
         yield BEGIN
         try:
             yield operations.enqueue(jobs[0])
+            if unique:
+                (placed,) = yield operations.enqueue_unique(unique)
+                ids += [] if placed.existing else [placed.id]
             if linked:
                 yield operations.enqueue_canvas(linked, edges)
             if len(jobs) > 1:

@@ -68,10 +68,14 @@ class Ledger:
             self._had_reason_to_leave(*each)
         self._left.clear()
         running: Counter[str] = Counter()
+        holders: dict[str, str] = {}
         for id_ in self.unfinished():
             row = self.jobs[id_].row
             if row["state"] == "running" and row["limit_key"]:
                 running[row["limit_key"]] += 1
+            if key := row.get("unique"):
+                other = holders.setdefault(key, id_)
+                must(other == id_, f"I8: {other} and {id_} both hold the key {key}")
             if row["state"] == "waiting":
                 ends = self._ends_of_parents(id_)
                 must(not ends or None in ends, f"I11: {id_} waits, and all its parents have ended")
@@ -169,6 +173,19 @@ class Ledger:
         job.ends[claim] = (change.statement, change.actor)
 
     # ── what was told ──
+
+    def ended(self) -> dict[str, int]:
+        """Return the jobs that have ended, each with how often it had run again before."""
+        return {
+            id_: job.lives
+            for id_, job in self.jobs.items()
+            if job.row and job.row["state"] in HISTORY
+        }
+
+    def stands(self, id_: str, ended: Mapping[str, int]) -> None:
+        """Hold that a job may stand for a call that began when these had ended."""
+        self.enqueued([id_])
+        must(ended.get(id_) != self.jobs[id_].lives, f"I8: {id_} has ended, and holds its key")
 
     def enqueued(self, ids: Iterable[str]) -> None:
         """Hold that these were acknowledged."""

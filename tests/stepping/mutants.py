@@ -218,6 +218,19 @@ MUTANTS = [
         "true",
         favour="limited retry",
     ),
+    # Unique keys.
+    Mutant(
+        "take a key that is held",
+        "functions/holds.sql",
+        "exists (select from pgqueue.jobs_live",
+        "false and exists (select from pgqueue.jobs_live",
+    ),
+    Mutant(
+        "keep a key for ever",
+        "functions/holds.sql",
+        "if not until_start",
+        "if true then return true; elsif not until_start",
+    ),
     # Enqueueing.
     Mutant("enqueue what has ended", "functions/is_finished.sql", "exists (", "false and exists ("),
     Mutant(

@@ -12,7 +12,10 @@ from pgqueue.allowance import Allowance
 from pgqueue.worker.duties import MAX_CRASHES
 
 HISTORY = ("succeeded", "failed", "cancelled")
-ENQUEUEING = ("enqueue", "enqueue_chosen", "enqueue_many", "enqueue_limited", "enqueue_canvas")
+ENQUEUEING = (
+    *("enqueue", "enqueue_chosen", "enqueue_many", "enqueue_limited", "enqueue_canvas"),
+    "enqueue_unique",
+)
 CLAIMING = ("claim", "claim_limited")
 CANCELLING = ("cancel", "cancel_requested", "purge")
 #: The limits of jobs that have some, by key.

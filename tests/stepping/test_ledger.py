@@ -25,6 +25,15 @@ def running(claim=1, attempt=1, crashes=0, **more):
     return row("running", attempt, crashes, claim, **{"worker_id": 1, "started_at": EARLY, **more})
 
 
+def held(*ids):
+    """A ledger in which these jobs, which have one key, are enqueued one after the other."""
+    ledger = Ledger()
+    for id_ in ids:
+        new = row(id=id_, unique="k")
+        ledger.note([[Change(id_, "c", "enqueue_unique", "insert", id_, None, None, new)]])
+    return ledger
+
+
 class History:
     """Changes of one job, each in a transaction of its own, as a ledger takes them."""
 
@@ -116,10 +125,17 @@ def test_jobs_may_be_let_in_as_their_limits_say():
     let_in("t:slow", EARLY, EARLY, LATE, LATE)
 
 
+def test_a_key_may_be_held_by_one_job_after_the_other():
+    ledger = held(JOB)
+    ledger.stands(JOB, ledger.ended())
+
+
 BREACHES = {
     "I8: 2 of t:one run": lambda: let_in("t:one", EARLY, EARLY),
     "I8: t:slow started 3 times": lambda: let_in("t:slow", EARLY, EARLY, EARLY),
     "I8: a limited job is claimed as a plain one": lambda: claimed(limit_key="t:one"),
+    "I8: 1 and 2 both hold the key k": lambda: held("1", "2"),
+    "I8: 1 has ended, and holds its key": lambda: held("1").stands("1", {"1": 0}),
     "P2: a job is in two places": lambda: enqueued().insert(row()),
     "P2: a job runs once more": lambda: gone().insert(row()),
     "a new job starts at nothing": lambda: enqueued(attempt=1),
