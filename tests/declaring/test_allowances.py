@@ -40,7 +40,7 @@ def test_options_are_the_allowance_of_every_job(app, options, allowance):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"max_concurrency": 0}, "max_concurrency=0: give how many jobs, 1 or more"),
+        ({"max_concurrency": 0}, "max_concurrency=0: give how many jobs, 1 to 100,000"),
         ({"rate_burst": True}, "rate_burst=True"),
         ({"rate_limit": "often"}, "rate_limit='often'"),
         ({"concurrency_key": "a b"}, "give the name of one of the task's arguments"),
