@@ -16,6 +16,7 @@ from benchmarks import (
     canvas,
     commits,
     crowd,
+    exact,
     growth,
     limits,
     pinned,
@@ -34,7 +35,19 @@ Measure = Callable[[Setting], dict[str, Any]]
 Judge = Callable[[dict[str, Any]], list[Verdict]]
 SCENARIOS: dict[str, tuple[Measure, Judge]] = {
     module.__name__.rpartition(".")[2]: (module.measure, module.judged)
-    for module in (pinned, standing, commits, crowd, bodies, growth, anatomy, canvas, limits, soak)
+    for module in (
+        pinned,
+        standing,
+        commits,
+        crowd,
+        bodies,
+        growth,
+        anatomy,
+        canvas,
+        limits,
+        exact,
+        soak,
+    )
 }
 INTERRUPTED = 130  # as a shell says it
 
@@ -63,6 +76,7 @@ def main(names: tuple[str, ...], scale: float, dsn: str | None, keep: bool) -> N
     anatomy   where the time of one job goes                          1 min
     canvas    chords, chains and large groups                         1 min
     limits    limited jobs, and plain ones beside a million of them   5 min
+    exact     rates, while workers are killed and restarted          11 min
     soak      everything at once, for six hours                       6 h
     plots     draw docs/images/ from results/; needs matplotlib
     tables    renew the tables of docs/performance.md from results/

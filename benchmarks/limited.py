@@ -47,3 +47,21 @@ def stuck(key: int) -> int:
     """Keep the only place for longer than anything here takes."""
     time.sleep(600)
     return key
+
+
+@app.task(name="limited.spread", rate_limit="20/s")
+def spread(key: int) -> int:
+    """Do nothing, twenty times a second."""
+    return key
+
+
+@app.task(name="limited.bursts", rate_limit="600/m", rate_burst=10)
+def bursts(key: int) -> int:
+    """Do nothing, ten times a second, and ten at once after a rest."""
+    return key
+
+
+@app.task(name="limited.keyed", rate_limit="5/s", rate_key="key")
+def keyed(key: int) -> int:
+    """Do nothing, five times a second for each key."""
+    return key

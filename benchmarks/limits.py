@@ -77,11 +77,17 @@ def empty(place: Scratch) -> None:
 
 
 def fill(
-    place: Scratch, task: str, jobs: int, keys: int, most: int | None, limit: str | None = None
+    place: Scratch,
+    task: str,
+    jobs: int,
+    keys: int,
+    most: int | None,
+    rate_limit: str | None = None,
+    burst: int = 1,
 ) -> None:
     """Insert limited jobs."""
-    about = {"task": task, "jobs": jobs, "keys": keys}
-    ask(place, "fill_parked", **about, max_concurrency=most, rate_limit=limit)
+    limits = {"max_concurrency": most, "rate_limit": rate_limit, "rate_burst": burst}
+    ask(place, "fill_parked", task=task, jobs=jobs, keys=keys, **limits)
 
 
 def drained(place: Scratch, task: str, jobs: int) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pgqueue.errors import InvalidOption
 
 #: What `rate_limit` may be per, in seconds.
 PERIODS = {"s": 1, "m": 60, "h": 3600}
-MOST = 2**31 - 1
+#: How many jobs a limit may be for: what `rate_burst` allows is reckoned as a time.
+MOST = 100_000
 
 
 class Allowance(NamedTuple):
@@ -23,14 +25,6 @@ class Allowance(NamedTuple):
     key_name: str | None = None
     key_place: int | None = None
 
-    def without_rate(self) -> Allowance | None:
-        """Return what is left where rates do not count; None if nothing is.
-
-        >>> Allowance(rate_limit="10/m").without_rate()
-        """
-        rest = self._replace(rate_limit=None, rate_burst=1)
-        return rest if rest.max_concurrency or rest.key_name else None
-
 
 NO_ALLOWANCE = Allowance()
 
@@ -42,7 +36,7 @@ def allowance_of(task: Any, *, rates: bool = True) -> Allowance | None:
     """
     name, place = checked_key(task)
     rate = checked_rate(task.rate_limit) if rates and task.rate_limit is not None else None
-    rate = None if rate is None or _is_zero(rate) else str(rate)
+    rate = None if rate is None or _is_zero(rate) else _plain(rate)
     if rate is None and task.max_concurrency is None and not task.fair:
         return None
     return Allowance(task.max_concurrency, rate, task.rate_burst or 1, name, place)
@@ -89,7 +83,7 @@ def checked_count(name: str, value: object) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST:
         return value
-    raise InvalidOption(f"{name}={value!r}: give how many jobs, 1 or more; None: no limit")
+    raise InvalidOption(f"{name}={value!r}: give how many jobs, 1 to {MOST:,}; None: no limit")
 
 
 def checked_argument(name: str, value: object) -> str:
@@ -108,6 +102,16 @@ def _key_of(*names: str | None) -> str | None:
             "key; give the same argument to both, or let a task of its own have the other limit"
         )
     return next(iter(given), None)
+
+
+def _plain(rate: str | float) -> str:
+    """Return a rate as SQL reads it, too: Python knows more ways to write a number.
+
+    >>> _plain("1_000/m"), _plain(2.5), _plain("10/m")
+    ('1000/m', '2.5', '10/m')
+    """
+    number, slash, period = str(rate).partition("/")
+    return f"{Decimal(number):f}{slash}{period}"
 
 
 def _is_zero(rate: str | float) -> bool:

@@ -1319,7 +1319,7 @@ end $_$;
 
 CREATE FUNCTION pgqueue.rate_interval(rate text) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (SELECT CASE WHEN (r.number > (0)::numeric) THEN ((ceil((((CASE r.period WHEN 'm'::text THEN 60 WHEN 'h'::text THEN 3600 ELSE 1 END)::numeric * (1000000)::numeric) / r.number)))::double precision * '00:00:00.000001'::interval) ELSE NULL::interval END AS "case" FROM (SELECT (split_part(rate_interval.rate, '/'::text, 1))::numeric AS number, NULLIF(split_part(rate_interval.rate, '/'::text, 2), ''::text) AS period) r);
+    RETURN (SELECT CASE WHEN (r.number > (0)::numeric) THEN ((LEAST('32000000000000'::numeric, ceil((((1000000)::numeric * (CASE r.period WHEN 'm'::text THEN 60 WHEN 'h'::text THEN 3600 ELSE 1 END)::numeric) / r.number))))::double precision * '00:00:00.000001'::interval) ELSE NULL::interval END AS "case" FROM (SELECT CASE WHEN (rate_interval.rate ~ '^[0-9]{1,20}(\.[0-9]{0,40})?(/[smh])?$'::text) THEN (split_part(rate_interval.rate, '/'::text, 1))::numeric ELSE NULL::numeric END AS number, NULLIF(split_part(rate_interval.rate, '/'::text, 2), ''::text) AS period) r);
 
 CREATE FUNCTION pgqueue.remove_schedule(name text) RETURNS boolean
     LANGUAGE plpgsql
@@ -1763,7 +1763,7 @@ CREATE TABLE pgqueue.limits (
     holders uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     claims integer[] DEFAULT '{}'::integer[] NOT NULL,
     CONSTRAINT limits_max_concurrency_check CHECK ((max_concurrency > 0)),
-    CONSTRAINT limits_rate_burst_check CHECK ((rate_burst > 0))
+    CONSTRAINT limits_rate_burst_check CHECK (((rate_burst >= 1) AND (rate_burst <= 100000)))
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
 

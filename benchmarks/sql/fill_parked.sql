@@ -13,6 +13,6 @@ with parked as (
 insert into pgqueue.arrivals
     (queue, limit_key, due_at, said_at, task, max_concurrency, rate_limit, rate_burst)
 select 'default', p.limit_key, min(p.due_at), clock_timestamp(), %(task)s::text,
-    %(max_concurrency)s::integer, %(rate_limit)s::text, 1
+    %(max_concurrency)s::integer, %(rate_limit)s::text, %(rate_burst)s::integer
 from parked p
 group by p.limit_key

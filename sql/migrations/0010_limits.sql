@@ -15,7 +15,7 @@ create table pgqueue.limits (
     task             text,                        -- whose it is, and whose settings count for it
     max_concurrency  integer check (max_concurrency > 0),
     rate_limit       text,                        -- such as '10/m'
-    rate_burst       integer not null check (rate_burst > 0),
+    rate_burst       integer not null check (rate_burst between 1 and 100000),
     said_at          timestamptz not null,        -- when the newest of its jobs said so
     next_start       timestamptz,                 -- of a rate without bursts: when the next may start
     holders          uuid[] not null default '{}',     -- the jobs that were let in …

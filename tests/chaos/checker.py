@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 
 import psycopg
 
+#: How many jobs of the task `few` may run at once, over all workers.
+FEW = 2
 OVER = ("succeeded", "failed", "cancelled")
 #: A file that held jobs wait for, beside those of the witnesses.
 LET_GO = "let go"
+#: When jobs with limits ran, all attempts of theirs that were not simply given back.
+RUNS = """
+select j.started_at, coalesce(j.finished_at, pgqueue.now()) from pgqueue.jobs j
+where j.task = 'few' and j.started_at is not null
+union all
+select a.started_at, a.failed_at from pgqueue.jobs j, pgqueue.attempts(j.id) a
+where j.task = 'few' and a.claim < j.claim
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +44,8 @@ class Account:
     """How many jobs there were, and what went wrong with how many.
 
     `lost` were acknowledged and have not succeeded, `stuck` have no outcome at all; `doubled` have
-    more than one accepted effect, or two jobs for one call. `again` were run more than once,
-    although no run of theirs failed.
+    more than one accepted effect, or two jobs for one call. `at_once` of `few` ran
+    together at most. `again` were run more than once, although no run of theirs failed.
     """
 
     jobs: int
@@ -40,10 +53,11 @@ class Account:
     stuck: int
     doubled: int
     again: int
+    at_once: int = 0
 
     @property
     def clean(self) -> bool:
-        return not (self.lost or self.stuck or self.doubled)
+        return not (self.lost or self.stuck or self.doubled or self.at_once > FEW)
 
 
 def attempts(folder: Path) -> list[Attempt]:
@@ -101,7 +115,18 @@ def account(connection: psycopg.Connection, told: dict[str, str], ran: list[Atte
         again=sum(
             len(each) > 1 for job, each in claims.items() if jobs.get(job, ("", ""))[1] == "plain"
         ),
+        at_once=at_once(connection.execute(RUNS).fetchall()),
     )
+
+
+def at_once(runs: Iterable[tuple[datetime, datetime]]) -> int:
+    """Return how many of these ran at once at most, each from its beginning to its end.
+
+    >>> at_once([(1, 3), (2, 4), (3, 5)])
+    2
+    """
+    steps = sorted([(began, 1) for began, _ in runs] + [(ended, -1) for _, ended in runs])
+    return max(accumulate((step for _, step in steps), initial=0))
 
 
 @dataclass(frozen=True, slots=True)

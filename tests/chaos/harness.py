@@ -82,7 +82,7 @@ def run(fault: Fault, binaries: object, folder: Path, *, long: bool) -> Report:
 
 def _complaints(fault: Fault, scene: Scene, account: Account, ran):
     if not account.clean:
-        yield f"jobs were lost, stuck or doubled: {account}"
+        yield f"jobs were lost, stuck or doubled, or too many ran at once: {account}"
     if account.again and not fault.reruns:
         yield f"{account.again} jobs ran again"
     over = scene.healed_at - scene.caused_at

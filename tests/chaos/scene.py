@@ -46,7 +46,7 @@ class Stage:
     processes: int = 1
     producers: int = 2
     rate: float = 15.0
-    kinds: tuple[str, ...] = ("plain", "effect")
+    kinds: tuple[str, ...] = ("plain", "effect", "few")
     held: bool = True
     settings: dict[str, object] = field(default_factory=dict)
     patches: dict[str, float] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from chaos.checker import LET_GO
+from chaos.checker import FEW, LET_GO
 from pgqueue import PgQueue
 
 app = PgQueue("chaos")
@@ -68,6 +68,14 @@ def effect(self, number, seconds=0.0):
                 "insert into effects (number, job, claim, pid) values (%s, %s, %s, %s)",
                 [number, self.request.id, self.request.claim, os.getpid()],
             )
+
+
+@app.task(name="few", bind=True, max_concurrency=FEW)
+def few(self, number, seconds=0.0):
+    """Has limits."""
+    with recorded(self.request):
+        time.sleep(seconds)
+    return number
 
 
 @app.task(name="nothing")

@@ -342,7 +342,18 @@ def test_a_clock_that_is_set_back_holds_nobody_up_for_long(jobs, add, let_in, cl
 
 @pytest.mark.parametrize(
     ("rate", "seconds"),
-    [("10/m", 6), ("5/s", 0.2), ("100/h", 36), ("2.5", 0.4), ("3/s", 0.333334), ("0/m", None)],
+    [
+        ("10/m", 6),
+        ("5/s", 0.2),
+        ("100/h", 36),
+        ("2.5", 0.4),
+        ("3/s", 0.333334),
+        ("0/m", None),
+        ("often", None),
+        ("-1/m", None),
+        ("0." + "0" * 30 + "1", 3.2e7),
+        ("9" * 20, 0.000001),
+    ],
 )
 def test_a_rate_is_a_time_between_starts_and_never_too_short(jobs, rate, seconds):
     found = jobs.value("select pgqueue.rate_interval(%s)", rate)

@@ -62,7 +62,6 @@ def jobs(connection):
 @pytest.fixture
 def log_table(connection):
     """The table `log`; called, it returns the texts in the order in which they were written."""
-    connection.execute("drop table if exists log")  # where a module has one database
     connection.execute("drop table if exists log")  # another test's, where they share a database
     connection.execute("create table log (number bigserial primary key, text text not null)")
     rows = "select text from log order by number"

@@ -1,0 +1,2 @@
+-- Every line is due.
+update pgqueue.lines set next_at = clock_timestamp()
