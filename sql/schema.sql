@@ -269,7 +269,7 @@ begin
         select from pgqueue.workers w
         where w.id = claimant_id and w.stopped_at is null and w.expires_at > pgqueue.now())
     then
-        wanted := 0;  -- what it has freed is for others
+        wanted := 0;
     end if;
     served := array(
         select s.queue from unnest(served) as s (queue)

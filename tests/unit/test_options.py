@@ -59,6 +59,7 @@ MEANINGS = [
     ({"ignore_result": True}, {"headers": '{"pgqueue":{"ignore_result":true}}'}),
     ({"ignore_result": False}, {"headers": '{"pgqueue":{"ignore_result":false}}'}),
     ({"ignore_result": None}, {}),
+    ({"limit_key": "k"}, {"headers": '{"pgqueue":{"limit_key":"k"}}'}),
     ({"shadow": "import"}, {"headers": '{"pgqueue":{"shadow":"import"}}'}),
     ({"serializer": "json"}, {}),
     ({"parent_id": str(ID)}, {"parent_id": ID}),
