@@ -9,11 +9,17 @@ import click
 from pgqueue import signals
 from pgqueue.cli.database import Target
 from pgqueue.cli.options import app_option, dsn_option, embedded_option, examples
-from pgqueue.cli.worker import database_of, needed, process_name
+from pgqueue.cli.worker import (
+    database_of,
+    log_format_option,
+    log_level_option,
+    needed,
+    process_name,
+)
 from pgqueue.options import checked_name
 from pgqueue.schedules import as_json, source_of
 from pgqueue.worker.beat import BeatOptions, run_beat
-from pgqueue.worker.logs import FORMATS, LEVELS, configure_logging
+from pgqueue.worker.logs import configure_logging
 from pgqueue.worker.moments import WorkerProcess
 
 
@@ -31,21 +37,8 @@ from pgqueue.worker.moments import WorkerProcess
     help="The scheduler's name, such as beat@%h; %h is the host, %n and %d its name and domain."
     "  [default: %h-PID]",
 )
-@click.option(
-    "-l",
-    "--log-level",
-    type=click.Choice(LEVELS, case_sensitive=False),
-    default="info",
-    show_default=True,
-    help="What is worth a line on standard error.",
-)
-@click.option(
-    "--log-format",
-    type=click.Choice(FORMATS),
-    default="human",
-    show_default=True,
-    help="For people, or one JSON object a line.",
-)
+@log_level_option
+@log_format_option
 @dsn_option
 @embedded_option
 def beat(

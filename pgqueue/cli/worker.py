@@ -29,6 +29,22 @@ from pgqueue.worker.rotation import weighed
 from pgqueue.worker.settings import MOST, WorkerOptions, sized
 from pgqueue.worker.supervisor import run_worker
 
+log_level_option = click.option(
+    "-l",
+    "--log-level",
+    type=click.Choice(LEVELS, case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="What is worth a line on standard error.",
+)
+log_format_option = click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default="human",
+    show_default=True,
+    help="For people, or one JSON object a line.",
+)
+
 
 @click.command(
     epilog=examples(
@@ -106,21 +122,8 @@ from pgqueue.worker.supervisor import run_worker
     metavar="KIB",
     help="Replace a child process that has more memory (resident, KiB) after a job.",
 )
-@click.option(
-    "-l",
-    "--log-level",
-    type=click.Choice(LEVELS, case_sensitive=False),
-    default="info",
-    show_default=True,
-    help="What is worth a line on standard error.",
-)
-@click.option(
-    "--log-format",
-    type=click.Choice(FORMATS),
-    default="human",
-    show_default=True,
-    help="For people, or one JSON object a line.",
-)
+@log_level_option
+@log_format_option
 @click.option(
     "--health-port",
     type=click.IntRange(0, 65535),

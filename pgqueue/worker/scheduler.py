@@ -112,7 +112,7 @@ class Scheduler:
         except psycopg.Error as error:
             if isinstance(error, Disconnected) or not due:
                 raise
-            log.warning("schedules are fired one by one: %s", first_line(error))
+            self._tell_of(error)
         for each in due:
             await self._alone(each.name)
         return False
@@ -128,7 +128,7 @@ class Scheduler:
                 await run(operations.lead("schedules"))  # whoever edits it is not waited for
                 await run(operations.refuse_schedule(name, first_line(error)))
         except psycopg.Error as error:
-            log.warning("schedule %s comes later: %s", name, first_line(error))
+            self._tell_of(error)  # it comes later
 
     async def _tick(self, due: list[DueSchedule], name: str | None = None) -> bool:
         async with self._control.transaction() as run:
@@ -148,9 +148,11 @@ class Scheduler:
         for each in due:
             try:
                 turns.append(turn(each))
-            except (ConfigurationError, OverflowError) as error:
-                self._report(each.name, str(error))
-                await run(operations.refuse_schedule(each.name, str(error)))
+            except Exception as error:  # noqa: BLE001 (whatever it is, the others go on)
+                known = isinstance(error, ConfigurationError)
+                text = str(error) if known else f"{type(error).__name__}: {error}"
+                self._report(each.name, text)
+                await run(operations.refuse_schedule(each.name, text))
         return turns
 
     def _report(self, name: str, error: str) -> None:
