@@ -821,7 +821,7 @@ begin
             ) p on true
             where exists (select from pgqueue.edges e where e.parent_id = x.id)
               and (p.state is not null or since = '-infinity'
-                   and not exists (select from pgqueue.jobs_live l where l.id = x.id))
+                   and (select l.id from pgqueue.jobs_live l where l.id = x.id) is null)
         ) o;
         exit when parents is null;
         followed := followed || parents;
@@ -1023,8 +1023,8 @@ begin
 
     delete from pgqueue.edges e
     where e.parent_id = any (followed)
-      and (e.kind = 'error' or not exists (
-          select from pgqueue.jobs_live c where c.id = e.child_id and c.state = 'waiting'));
+      and (e.kind = 'error' or (
+          select c.id from pgqueue.jobs_live c where c.id = e.child_id and c.state = 'waiting') is null);
     delete from pgqueue.edges e
     where e.child_id = any (gone) and e.kind <> 'error'
       and not exists (select from pgqueue.jobs_live c where c.id = e.child_id);

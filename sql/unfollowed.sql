@@ -17,8 +17,9 @@ select
         select distinct s.parent_id::text
         from slice s
         where not exists (select from pgqueue.jobs_live p where p.id = s.parent_id)
-          and (not s.done or not exists (
-              select from pgqueue.jobs_live c where c.id = s.child_id and c.state = 'waiting'))),
+          and (not s.done or (
+              select c.id from pgqueue.jobs_live c
+              where c.id = s.child_id and c.state = 'waiting') is null)),
     (select count(*) from slice),
     coalesce((select l.parent_id from last l), %(parent_id)s::uuid),
     coalesce((select l.child_id from last l), %(child_id)s::uuid)

@@ -17,7 +17,9 @@
 -- insert of one may wait for another transaction that makes the same one, which needs nothing of ours.
 --
 -- With its owner's rights, so that who may end a job need have none to edges. It does nothing that is
--- not due. Its plans are index lookups, whatever the statistics of the caller's session say.
+-- not due. Its plans are index lookups, whatever the statistics of the caller's session say. That is
+-- why a row is asked for with "(select …) is null" beside an "or": of "not exists" the planner may make
+-- a hash of the whole table there.
 create or replace function pgqueue.follow(ended uuid[], since timestamptz default '-infinity')
     returns integer
     language plpgsql volatile security definer
@@ -71,7 +73,7 @@ begin
             ) p on true
             where exists (select from pgqueue.edges e where e.parent_id = x.id)
               and (p.state is not null or since = '-infinity'
-                   and not exists (select from pgqueue.jobs_live l where l.id = x.id))
+                   and (select l.id from pgqueue.jobs_live l where l.id = x.id) is null)
         ) o;
         exit when parents is null;
         followed := followed || parents;
@@ -278,8 +280,8 @@ begin
     -- Nobody will follow these any more: to a job that waits no longer, or to an errback.
     delete from pgqueue.edges e
     where e.parent_id = any (followed)
-      and (e.kind = 'error' or not exists (
-          select from pgqueue.jobs_live c where c.id = e.child_id and c.state = 'waiting'));
+      and (e.kind = 'error' or (
+          select c.id from pgqueue.jobs_live c where c.id = e.child_id and c.state = 'waiting') is null);
     delete from pgqueue.edges e
     where e.child_id = any (gone) and e.kind <> 'error'
       and not exists (select from pgqueue.jobs_live c where c.id = e.child_id);
