@@ -23,16 +23,18 @@ class Guardian:
     """Ends the processes of this one that are still there when it was killed: see `guardian`."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 (our own module)
-            [sys.executable, "-IS", guardian.__file__],
-            process_group=0,  # a terminal's Ctrl-C does not reach it
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._process: subprocess.Popen[bytes] | None = None
 
     def watch(self, mark: str) -> None:
         """Take care of the processes that bear this mark."""
+        if self._process is None:
+            self._process = subprocess.Popen(  # noqa: S603 (our own module)
+                [sys.executable, "-IS", guardian.__file__],
+                process_group=0,  # a terminal's Ctrl-C does not reach it
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         self._tell(f"+{mark}\n")
 
     def forget(self, mark: str) -> None:
@@ -41,17 +43,16 @@ class Guardian:
 
     def dismiss(self) -> None:
         """Have it end: whatever it takes care of ends first."""
-        pipe = self._process.stdin
-        assert pipe
-        pipe.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=PATIENCE)
+        process, self._process = self._process, None
+        if process and process.stdin:
+            process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=PATIENCE)
 
     def _tell(self, line: str) -> None:
-        pipe = self._process.stdin
-        assert pipe
-        with contextlib.suppress(OSError):  # somebody has killed it: then without it
-            os.write(pipe.fileno(), line.encode())
+        if self._process and self._process.stdin:
+            with contextlib.suppress(OSError):  # somebody has killed it: then without it
+                os.write(self._process.stdin.fileno(), line.encode())
 
 
 class Process:
