@@ -72,8 +72,9 @@ def install(connection: psycopg.Connection) -> None:
 
 
 def empty(connection: psycopg.Connection) -> None:
-    """Forget all jobs and workers."""
+    """Forget all jobs and workers, and what these were told: the next ones have the same ids."""
     connection.execute(EMPTY)
+    connection.execute("truncate pgqueue.commands")
 
 
 def taken(connection: psycopg.Connection) -> list[list[Change]]:
