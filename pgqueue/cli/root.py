@@ -37,7 +37,7 @@ COMMANDS = {
         "call": ("call", "Enqueue a job."),
         "control": ("control", "Tell running workers what to do."),
         "jobs": ("jobs", "Find, show, retry and cancel jobs."),
-        "queues": ("queues", "List, pause and resume queues."),
+        "queues": ("queues", "List, pause, resume and limit queues; how long they keep jobs."),
         "purge": ("purge", "Cancel every job that waits in a queue."),
     },
 }
