@@ -36,6 +36,8 @@ LOOPS = {
     "partitions",
     "prune",
     "follow",
+    "keys",
+    "queues",
     "schema",
 }
 
