@@ -19,7 +19,7 @@ MOST_JOBS = 2**31 - 1
 
 @click.group(epilog=examples("pgq queues list", "pgq queues pause mail", "pgq queues resume --all"))
 def queues() -> None:
-    """List, pause, resume and limit queues, and say how long they keep finished jobs.
+    """List, pause, resume and limit queues; how long they keep jobs.
 
     A queue exists as soon as a job is enqueued to it.
     """

@@ -39,7 +39,7 @@ COMMANDS = {
         "control": ("control", "Tell running workers what to do."),
         "jobs": ("jobs", "Find, show, retry and cancel jobs."),
         "schedules": ("schedules", "List, add, edit, pause, resume and remove schedules."),
-        "queues": ("queues", "List, pause and resume queues."),
+        "queues": ("queues", "List, pause, resume and limit queues; how long they keep jobs."),
         "purge": ("purge", "Cancel every job that waits in a queue."),
     },
 }

@@ -37,6 +37,8 @@ LOOPS = {
     "prune",
     "follow",
     "schedules",
+    "keys",
+    "queues",
     "schema",
 }
 
