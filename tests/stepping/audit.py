@@ -39,8 +39,8 @@ create trigger audit_stop after update of stopped_at on pgqueue.workers
     for each row when (new.stopped_at is not null) execute function public.audit_stop();
 """
 EMPTY = """
-truncate pgqueue.jobs, pgqueue.edges, pgqueue.workers, pgqueue.queues, pgqueue.limits,
-    pgqueue.lines, pgqueue.arrivals, public.audit, public.effects
+truncate pgqueue.jobs, pgqueue.edges, pgqueue.workers, pgqueue.queues, pgqueue.commands,
+    pgqueue.limits, pgqueue.lines, pgqueue.arrivals, public.audit, public.effects
     restart identity
 """
 TAKE = """
