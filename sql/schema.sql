@@ -324,7 +324,7 @@ begin
             from pgqueue.lines l
             where l.queue = s.queue and l.next_at <= moment
             order by l.next_at
-            limit 50 + 2 * wanted
+            limit 10 + 2 * wanted
             for update skip locked
         ) l
     )

@@ -6,7 +6,10 @@ import psycopg
 import pytest
 
 from pgqueue import operations
+from pgqueue.allowance import Allowance
 from pgqueue.cli import purge, status
+from pgqueue.identifiers import uuid7
+from pgqueue.rows import NewJob
 
 
 def paused(jobs):
@@ -173,3 +176,27 @@ def test_a_no_empties_nothing(pgq, jobs):
     job = jobs.add()
     assert pgq("purge", typed="n\n").code == 1
     assert jobs.state(job) == "queued"
+
+
+# ── limits ──
+
+
+def test_limited_jobs_are_listed_with_why_they_wait(pgq, jobs):
+    assert "no limited job waits or runs" in pgq("queues", "limits").out
+    few = Allowance(max_concurrency=1)
+    new = [NewJob(uuid7(), "add", "[]", "{}", allowance=few) for _ in range(3)]
+    jobs.run(operations.enqueue_many(new, wake=False))
+    worker = jobs.register()
+    jobs.run(operations.claim_limited(worker, ["default"], ["add"], 8))
+    (_, line) = pgq("queues", "limits").lines
+    assert line.split(maxsplit=6) == ["add", "default", "1", "-", "1", "2", "1 of 1 run"]
+    (row,) = pgq("queues", "limits", "--json").json
+    assert (row["limit_key"], row["running"], row["waiting"]) == ("add", 1, 2)
+
+
+def test_the_doctor_names_keys_that_nobody_looks_at(pgq, jobs):
+    job = NewJob(uuid7(), "add", "[]", "{}", allowance=Allowance(max_concurrency=1))
+    jobs.run(operations.enqueue(job))
+    jobs.run(operations.claim_limited(jobs.register(), ["default"], ["add"], 0))
+    jobs.connection.execute("update pgqueue.lines set next_at = now() - interval '1 minute'")
+    assert "1 job of add in queue default could start" in pgq("doctor").out

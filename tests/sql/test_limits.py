@@ -414,11 +414,11 @@ def test_people_are_told_what_waits_and_why(jobs, add, let_in):
     assert ready == 3
 
 
-def test_the_history_says_when_a_job_was_due(jobs, add, let_in):
-    add(1)
-    (job,) = let_in()
-    jobs.finish(job)
-    assert jobs.get(job.id).run_at == jobs.get(job.id).created_at
+def test_people_are_told_when_a_job_is_due_and_the_history_when_it_was(jobs, add, let_in):
+    (id_,) = add(1)
+    assert jobs.get(id_).run_at == jobs.get(id_).created_at
+    jobs.finish(*let_in())
+    assert jobs.value("select run_at = created_at from pgqueue.jobs where id = %s", id_)
 
 
 def test_two_queues_of_a_key_cannot_let_in_beside_each_other(jobs, other, add, let_in):

@@ -43,8 +43,10 @@ SITUATIONS = {
 }
 #: Why there are settings: an empty table is scanned, so that its locks come in any order, one that
 #: is thought to be empty is read from end to end, and by old statistics a claim sorts all that is
-#: due in a lane.
+#: due in a lane. One that was never analyzed is thought to have few rows, as wide as its columns
+#: may be, so that reading all of it seems cheaper than looking up a hundred.
 NOT_BARE = {("empty", name) for name in ("claim", *BY_ID)} | {("analyzed then emptied", "claim")}
+NOT_BARE |= {("never analyzed", name) for name in BY_ID}
 NOT_BARE |= {("emptied then analyzed", name) for name in QUERIES}
 CASES = [
     (situation, planning, name)

@@ -188,7 +188,7 @@ MUTANTS = [
         "functions/claim_limited.sql",
         " and j.state = 'running'\n",
         "\n",
-        favour="limited unstarted",
+        favour="limited one unstarted",
     ),
     Mutant(
         "let in under the same number",
