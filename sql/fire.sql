@@ -3,13 +3,31 @@
 --
 -- The caller has locked the schedules, see due_schedules.sql. Should two nevertheless be at it, a
 -- time is in schedule_fires once: the second waits for the first there, and makes no job.
-with fired as (
-    insert into pgqueue.schedule_fires (schedule, fire_time, job_id, fired_at)
-    select f.name, f.fire_time, case when f.enqueue then pgqueue.uuid7() end, t.now
+--
+-- A job of a unique task asks for its key, as by enqueue_unique.sql. Where another job holds that, it
+-- stands for the time, which has none of its own; so does the first of several times that are made up
+-- for. Keys are asked for in their order.
+with tick as materialized (
+    select
+        f.name, f.fire_time, case when f.enqueue then pgqueue.uuid7() end as job_id,
+        case when f.enqueue then s.headers #>> array[%(reserved)s::text, 'unique'] end as key
     from unnest(%(fired)s::text[], %(fire_times)s::timestamptz[], %(enqueue)s::boolean[])
-        as f (name, fire_time, enqueue),
-        (select pgqueue.now() as now) t
-    order by f.name, f.fire_time
+        as f (name, fire_time, enqueue)
+    join pgqueue.schedules s using (name)
+), asked as materialized (
+    select k.name, k.fire_time,
+        case when k.key is null then k.job_id
+             when k.rank = 1 and pgqueue.hold(k.key, k.job_id) = k.job_id then k.job_id end as job_id
+    from (
+        select t.*, row_number() over (partition by t.key order by t.fire_time, t.name) as rank
+        from tick t
+        order by t.key
+    ) k
+), fired as (
+    insert into pgqueue.schedule_fires (schedule, fire_time, job_id, fired_at)
+    select a.name, a.fire_time, a.job_id, t.now
+    from asked a, (select pgqueue.now() as now) t
+    order by a.name, a.fire_time
     on conflict (schedule, fire_time) do nothing
     returning schedule, fire_time, job_id, fired_at
 ), enqueued as (

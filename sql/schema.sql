@@ -764,7 +764,8 @@ begin
     update pgqueue.jobs_live j
     set queue = m.queue, task = m.task, priority = m.priority, max_attempts = m.max_attempts,
         attempt = 0, crashes = 0, run_at = m.run_at, expires_at = m.expires_at,
-        args = m.args, kwargs = m.kwargs, headers = m.headers
+        args = m.args, kwargs = m.kwargs, headers = m.headers,
+        limit_key = m.limit_key, due_at = m.due_at
     from made m
     where j.id = holder and j.state = 'queued';
     return found;
@@ -1425,10 +1426,19 @@ declare
     moment  timestamptz := pgqueue.now();
     plan    pgqueue.schedules;
     job     uuid := pgqueue.uuid7();
+    key     text;
+    holder  uuid;
 begin
     select * into plan from pgqueue.schedules s where s.name = run_schedule.name for update;
     if not found then
         return null;
+    end if;
+    key := plan.headers #>> '{pgqueue,unique}';
+    if key is not null then
+        holder := pgqueue.hold(key, job);
+        if holder <> job then
+            return holder;
+        end if;
     end if;
     insert into pgqueue.jobs_live
         (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)

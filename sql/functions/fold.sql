@@ -1,7 +1,8 @@
 -- Makes the queued job that holds a unique key what a new call says, and takes away the job that was
 -- made of that call a moment ago, in the same statement: its values are checked and settled then, like
--- any other job's. The holder keeps its id, its family and what is known of its failures; its attempts
--- begin anew. It is locked already, by pgqueue.hold(), so that nobody has claimed it meanwhile.
+-- any other job's; one with limits is parked anew. The holder keeps its id, its family and what is known
+-- of its failures; its attempts begin anew. It is locked already, by pgqueue.hold(), so that nobody has
+-- claimed it meanwhile.
 --
 -- The call is noted, so that it replaces nothing a second time when it is sent again after a lost answer.
 --
@@ -23,7 +24,8 @@ begin
     update pgqueue.jobs_live j
     set queue = m.queue, task = m.task, priority = m.priority, max_attempts = m.max_attempts,
         attempt = 0, crashes = 0, run_at = m.run_at, expires_at = m.expires_at,
-        args = m.args, kwargs = m.kwargs, headers = m.headers
+        args = m.args, kwargs = m.kwargs, headers = m.headers,
+        limit_key = m.limit_key, due_at = m.due_at
     from made m
     where j.id = holder and j.state = 'queued';
     return found;

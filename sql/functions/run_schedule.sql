@@ -1,5 +1,5 @@
 -- Enqueues the job of a schedule now, beside its times, also if it is paused; returns the job's id, or
--- null if there is no schedule of this name.
+-- that of the job which holds its unique key, if it has one; null if there is no schedule of this name.
 create or replace function pgqueue.run_schedule(name text) returns uuid
     language plpgsql volatile
 as $$
@@ -7,10 +7,19 @@ declare
     moment  timestamptz := pgqueue.now();
     plan    pgqueue.schedules;
     job     uuid := pgqueue.uuid7();
+    key     text;
+    holder  uuid;
 begin
     select * into plan from pgqueue.schedules s where s.name = run_schedule.name for update;
     if not found then
         return null;
+    end if;
+    key := plan.headers #>> '{pgqueue,unique}';
+    if key is not null then
+        holder := pgqueue.hold(key, job);
+        if holder <> job then
+            return holder;
+        end if;
     end if;
     insert into pgqueue.jobs_live
         (id, queue, task, priority, max_attempts, run_at, created_at, expires_at, args, kwargs, headers)

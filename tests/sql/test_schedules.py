@@ -71,6 +71,21 @@ def test_a_schedule_is_fired_at_its_time_with_all_that_it_says(jobs, add, clock)
     assert (row(jobs).last_job_id, row(jobs).last_state) == (found.job_id, "queued")
 
 
+def test_a_unique_task_has_one_job_for_all_times_that_it_is_held(jobs, add, clock):
+    add(headers='{"pgqueue": {"unique": "the key"}}', catch_up=3)
+    clock.advance(2)
+    assert fire(jobs) == 1
+    clock.advance(1)
+    assert fire(jobs) == 0
+    first, *others = fires(jobs)
+    assert [each.job_id for each in others] == [None, None]
+    assert jobs.run(operations.run_schedule("tick")) == first.job_id
+    jobs.run(operations.cancel([first.job_id]))
+    clock.advance(1)
+    assert fire(jobs) == 1
+    assert jobs.run(operations.run_schedule("tick")) == fires(jobs)[-1].job_id
+
+
 def test_nothing_is_known_of_a_time_whose_transaction_is_undone(jobs, add, clock):
     add()
     clock.advance(1)
