@@ -6,8 +6,6 @@
 alter table pgqueue.jobs
     add column limit_key text,
     add column due_at timestamptz;
-create index jobs_live_parked on pgqueue.jobs_live (limit_key, queue, priority desc, due_at, id)
-    where due_at is not null;
 
 -- A row per key that has jobs: its limits, and what counts towards them. Who lets jobs in has it locked.
 create table pgqueue.limits (
