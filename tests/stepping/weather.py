@@ -35,6 +35,8 @@ class Weather:
         self.jobs = random.choice([5, 8, 12])
         #: How likely a job ends while its worker does something.
         self._short = random.choice([0.05, 0.1, 0.3])
+        #: Whether clients use unique keys: not where something else is to be noticed soon.
+        self.keys = not favour
         if favour:
             self._short = 0.05
         #: How likely a worker asks for jobs when it writes outcomes down.
