@@ -50,7 +50,7 @@ class Client(Actor):
             self._enqueue_many: 0 if busy else 10,
             self._together: 0 if busy else 20,
             self._canvas: 0 if busy else 15,
-            self._unique: 0 if busy else 15,
+            self._unique: 15 if self.world.weather.keys and not busy else 0,
             self._enqueue_again: 6,
             self._cancel: 8,
             self._requeue: 0 if busy else 16,
@@ -157,7 +157,8 @@ class Client(Actor):
         linked, edges = canvases.some(self.random) if self.random.random() < 0.3 else ([], [])
         canvases.note(self.world.ledger, edges)
         ids = [str(job.id) for job in [*jobs, *linked]]
-        unique = [self._unique_job()] if self.random.random() < 0.4 else []
+        keys = self.world.weather.keys
+        unique = [self._unique_job()] if keys and self.random.random() < 0.4 else []
         yield BEGIN
         try:
             yield operations.enqueue(jobs[0])

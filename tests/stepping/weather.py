@@ -38,6 +38,8 @@ class Weather:
         self.limited = 0.9 if "limited" in favour else random.choice([0.0, 0.2, 0.6])
         #: How likely a job ends while its worker does something.
         self._short = random.choice([0.05, 0.1, 0.3])
+        #: Whether clients use unique keys: not where something else is to be noticed soon.
+        self.keys = not favour
         if favour:
             self._short = 0.05
         #: How likely a worker asks for jobs when it writes outcomes down.
