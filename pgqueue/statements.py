@@ -22,10 +22,13 @@ def statement(name: str, schema: str = DEFAULT_SCHEMA) -> str:
 
 
 def script(path: Path, schema: str) -> str:
-    """Return the text of an SQL file for this schema, without its comment lines."""
+    """Return the text of an SQL file for this schema, without its comment lines.
+
+    In a path of keys, such as '{pgqueue,unique}', the word is what headers have for our own use.
+    """
     lines = path.read_text(encoding="utf-8").splitlines()
     text = "\n".join(line for line in lines if not line.lstrip().startswith("--"))
-    return re.sub(rf"\b{DEFAULT_SCHEMA}\b", checked_schema(schema), text).strip()
+    return re.sub(rf"(?<![{{,])\b{DEFAULT_SCHEMA}\b", checked_schema(schema), text).strip()
 
 
 def checked_schema(name: str) -> str:

@@ -45,7 +45,7 @@ with job as materialized (
         j.args, j.kwargs,
         case when j.waits and (j.countdown > 0 or j.eta is not null or j.expires_in is not null)
              then jsonb_set(coalesce(j.headers, '{}'), '{pgqueue}',
-                      coalesce(j.headers -> 'pgqueue', '{}') || jsonb_build_object('after',
+                      coalesce(j.headers #> '{pgqueue}', '{}') || jsonb_build_object('after',
                           jsonb_strip_nulls(jsonb_build_object(
                               'countdown', j.countdown, 'eta', j.eta, 'expires_in', j.expires_in))))
              else j.headers end,

@@ -737,8 +737,8 @@ begin
     if holder = new_id or on_duplicate = 'replace' then
         perform pgqueue.enqueue(
             task, payload, queue, priority, countdown, eta, expires, new_id,
-            coalesce(headers, '{}') || jsonb_build_object(
-                'pgqueue', coalesce(headers -> 'pgqueue', '{}') || jsonb_build_object('unique', unique_key)),
+            jsonb_set(coalesce(headers, '{}'), '{pgqueue}',
+                      coalesce(headers #> '{pgqueue}', '{}') || jsonb_build_object('unique', unique_key)),
             max_retries, notify);
     end if;
     if holder <> new_id and on_duplicate = 'replace' then
@@ -1364,11 +1364,11 @@ begin
         select u.id
         from (
             select
-                j.id, j.headers -> 'pgqueue' ->> 'unique' as key,
-                row_number() over (partition by j.headers -> 'pgqueue' ->> 'unique' order by j.id desc) as rank
+                j.id, j.headers #>> '{pgqueue,unique}' as key,
+                row_number() over (partition by j.headers #>> '{pgqueue,unique}' order by j.id desc) as rank
             from pgqueue.jobs j
             where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
-              and j.headers -> 'pgqueue' ? 'unique'
+              and j.headers #> '{pgqueue,unique}' is not null
             order by key
         ) u
         where case when u.rank = 1 then pgqueue.hold(u.key, u.id) <> u.id else true end
@@ -1417,7 +1417,7 @@ END;
 
 CREATE FUNCTION pgqueue.run_alone(headers jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN jsonb_set(CASE jsonb_typeof(headers) WHEN 'object'::text THEN headers ELSE '{}'::jsonb END, '{pgqueue}'::text[], (COALESCE((headers -> 'pgqueue'::text), '{}'::jsonb) || '{"alone": true}'::jsonb));
+    RETURN jsonb_set(CASE jsonb_typeof(headers) WHEN 'object'::text THEN headers ELSE '{}'::jsonb END, '{pgqueue}'::text[], (COALESCE((headers #> '{pgqueue}'::text[]), '{}'::jsonb) || '{"alone": true}'::jsonb));
 
 CREATE FUNCTION pgqueue.run_schedule(name text) RETURNS uuid
     LANGUAGE plpgsql

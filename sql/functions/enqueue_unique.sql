@@ -56,8 +56,8 @@ begin
     if holder = new_id or on_duplicate = 'replace' then
         perform pgqueue.enqueue(
             task, payload, queue, priority, countdown, eta, expires, new_id,
-            coalesce(headers, '{}') || jsonb_build_object(
-                'pgqueue', coalesce(headers -> 'pgqueue', '{}') || jsonb_build_object('unique', unique_key)),
+            jsonb_set(coalesce(headers, '{}'), '{pgqueue}',
+                      coalesce(headers #> '{pgqueue}', '{}') || jsonb_build_object('unique', unique_key)),
             max_retries, notify);
     end if;
     if holder <> new_id and on_duplicate = 'replace' then

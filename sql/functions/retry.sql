@@ -21,11 +21,11 @@ begin
         select u.id
         from (
             select
-                j.id, j.headers -> 'pgqueue' ->> 'unique' as key,
-                row_number() over (partition by j.headers -> 'pgqueue' ->> 'unique' order by j.id desc) as rank
+                j.id, j.headers #>> '{pgqueue,unique}' as key,
+                row_number() over (partition by j.headers #>> '{pgqueue,unique}' order by j.id desc) as rank
             from pgqueue.jobs j
             where j.id = any (ids) and j.state in ('succeeded', 'failed', 'cancelled')
-              and j.headers -> 'pgqueue' ? 'unique'
+              and j.headers #> '{pgqueue,unique}' is not null
             order by key
         ) u
         where case when u.rank = 1 then pgqueue.hold(u.key, u.id) <> u.id else true end

@@ -3,4 +3,4 @@
 create or replace function pgqueue.run_alone(headers jsonb) returns jsonb
     language sql immutable parallel safe
     return jsonb_set(case jsonb_typeof(headers) when 'object' then headers else '{}' end,
-                     '{pgqueue}', coalesce(headers -> 'pgqueue', '{}') || '{"alone": true}');
+                     '{pgqueue}', coalesce(headers #> '{pgqueue}', '{}') || '{"alone": true}');

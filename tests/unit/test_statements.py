@@ -32,7 +32,8 @@ def test_a_file_loses_its_comments_and_names_only_the_schema_that_was_asked_for(
     default, other = script(file, "pgqueue"), script(file, "elsewhere")
     assert default
     assert not re.search(r"^\s*--", default, re.MULTILINE)
-    assert "pgqueue" not in other
+    assert not re.search(r"(?<![{,])pgqueue", other)
+    assert not re.search(r"(?:[>?] |\()'elsewhere'(?!\))", other), "write the key as a path"
     assert other.replace("elsewhere", "pgqueue") == default
     assert PARAMETER.findall(other) == PARAMETER.findall(file.read_text())
 
@@ -46,6 +47,15 @@ def test_the_schemas_name_is_replaced_as_a_word_in_tables_channels_and_messages(
         "from my_pgqueue, pgqueues\n"
     )
     assert script(file, "q") == "select 'q.jobs', q.now(), \"q\".x\nfrom my_pgqueue, pgqueues"
+
+
+def test_the_key_of_headers_that_is_ours_has_the_same_name_in_every_schema(tmp_path):
+    file = tmp_path / "key.sql"
+    file.write_text(
+        "select headers #> '{pgqueue}', job #>> '{headers,pgqueue,unique}' from pgqueue.jobs"
+    )
+    wanted = "select headers #> '{pgqueue}', job #>> '{headers,pgqueue,unique}' from q.jobs"
+    assert script(file, "q") == wanted
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.sql")), ids=lambda file: file.stem)
