@@ -28,7 +28,7 @@ def test_a_claimed_job_is_running_under_a_new_claim_number(jobs, clock, worker):
     (claimed,) = jobs.claim(worker)
     assert claimed._replace(run_at="") == (
         job, 1, 1, 4, 50.0, "default", 0, "", "add", "[1]", '{"a": 2}', '{"t": 1}',
-        None, None, None,
+        None, None, None, None,
     )  # fmt: skip
     row = jobs.get(job)
     assert (row.state, row.claim, row.attempt, row.worker_id) == ("running", 1, 1, worker)
