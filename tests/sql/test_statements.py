@@ -96,7 +96,7 @@ def sleeper(shop, empty_database):
 
 
 def test_nothing_in_another_schema_knows_the_name_of_the_first(shop):
-    assert "pgqueue" not in shop.dump()
+    assert not re.search(r"(?<![{,])pgqueue", shop.dump())  # but for the key of headers
     assert shop.value("select to_regnamespace('pgqueue') is null")
 
 
