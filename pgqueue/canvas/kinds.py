@@ -96,7 +96,7 @@ class chain(_Many, kind="chain"):  # noqa: N801 (Celery's name)
             each._freeze(id_ or self["options"].pop("task_id", None) if each is left[-1] else None)
 
 
-class group(_Many, CalledAsGroup, kind="group"):  # noqa: N801 (Celery's name)
+class group(CalledAsGroup, _Many, kind="group"):  # noqa: N801 (Celery's name)
     """Signatures side by side: `group(a, b)`, `group([a, b])` or `group(a.s(i) for i in …)`.
 
     Called, it returns a `GroupResult`, in the order of the signatures; groups in it are members of

@@ -319,6 +319,10 @@ class Signature(Calls[R]):
             return NotImplemented
         return self._then(of_any(other, "a | b"))
 
+    def __ror__(self, other: Mapping[str, Any]) -> Signature[Any]:  # type: ignore[override] # (the same)
+        """Chain it behind a signature that is a plain dict."""
+        return Signature.from_dict(other) | self
+
     def _then(self, other: Signature[Any]) -> Signature[Any]:
         pieces = [*self._steps(), *other._steps()]
         return KINDS["chain"](*pieces)  # type: ignore[arg-type] # (chain's own parameters)
