@@ -136,7 +136,8 @@ TASK = rows(
     "task",
     same("delay", "apply_async", "s", "si", "signature", "chunks", "map", "starmap"),
     same("apply", note="eager, with arguments through JSON as on the real way"),
-    same("retry", note="same id, RETRY in between, the original exception after the last"),
+    same("retry", note="same id, RETRY in between, the original exception after the last; "
+                       "of apply_async's options it takes queue and priority"),
     same("request", "name", "app", "run", "replace", "max_retries", "default_retry_delay"),
     same("update_state", "on_failure", "on_success", "on_retry", "after_return"),
     same("ignore_result", "queue", "priority", "expires", "time_limit", "soft_time_limit"),
