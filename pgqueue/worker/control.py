@@ -103,11 +103,14 @@ class Control:
         async with away(), self._use() as session:
             return await session.run_one(query)
 
-    async def run_all(self, queries: Sequence[Query[Any]]) -> list[Any]:
-        """Run queries in one round trip and one transaction; return what each one read."""
+    async def run_all(self, queries: Callable[[], Sequence[Query[Any]]]) -> list[Any]:
+        """Run queries in one round trip and one transaction; return what each one read.
+
+        They are asked for when it is their turn, and so know what others have heard until then.
+        """
         async with away(), self._use() as session:
             self.round_trips += 1
-            return await session.run(queries)
+            return await session.run(queries())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Runner]:

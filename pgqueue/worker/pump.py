@@ -141,11 +141,16 @@ class Pump:
         self._turned_at = loop.time()
         writes = batch.queries()
         look = self._schedule.begin(self._turned_at) if want else None
-        asked = self._looking(look, want) if look else {}
         freed, self._crew.freed = self._crew.freed, set()
-        asked |= self._looking_after(look, want, freed)
+        asked: dict[str, Query[Any]] = {}
+
+        def queries() -> list[Query[Any]]:
+            asked.update(self._looking(look, want) if look else {})
+            asked.update(self._looking_after(look, want, freed))
+            return [*writes, *asked.values()]
+
         try:
-            results = await self._control.run_all([*writes, *asked.values()])
+            results = await self._control.run_all(queries)
         except Disconnected:
             batch.resent = True  # whether it was written down is not known
             self._crew.put_back(batch)
@@ -245,7 +250,7 @@ class Pump:
 
     async def _write(self, batch: Batch) -> None:
         try:
-            self._journal.written(batch, await self._control.run_all(batch.queries()))
+            self._journal.written(batch, await self._control.run_all(batch.queries))
         except Disconnected:
             batch.resent = True
             self._crew.put_back(batch)

@@ -62,15 +62,15 @@ def begin(fresh, monkeypatch):
 
 @pytest.fixture
 def logger():
-    name = "shop.tasks"
+    name = "depot.tasks"
     yield get_task_logger(name)
-    logging.getLogger(name).parent = logging.getLogger("shop")
+    logging.getLogger(name).parent = logging.getLogger("depot")
 
 
 def log_both(logger):
     """Write a line as a task does, and one as anybody does."""
     logger.info("of a task")
-    logging.getLogger("shop").info("of anybody")
+    logging.getLogger("depot").info("of anybody")
 
 
 # ── loggers for tasks ──
@@ -209,7 +209,7 @@ def test_if_nobody_has_it_then_it_is_ours(begin, fresh, logger):
 
 
 def test_what_is_logged_during_the_import_is_a_line_of_ours(begin, fresh):
-    begin(lambda: logging.getLogger("shop").info("importing"))
+    begin(lambda: logging.getLogger("depot").info("importing"))
     assert re.match(r"[\d:.]+ INFO    w1/1       importing", fresh.getvalue())
 
 

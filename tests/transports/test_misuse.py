@@ -167,7 +167,8 @@ def test_a_text_is_an_alias_of_django_or_nothing(add, database, open_kind):
 
 
 def test_a_connection_string_is_not_a_connection_and_its_password_is_not_shown(add, database):
-    connections.settings.pop(make_alias(database))  # Django is ready
+    alias = make_alias(database)  # so that Django is ready
+    connections.settings.pop(alias)
     for dsn in ("postgresql://u:secret@db/shop", "host=db password=secret dbname=shop"):
         with pytest.raises(UsageError, match=r"belongs into PgQueue\(dsn=…\)") as raised:
             add.using(dsn).delay(1)
