@@ -46,7 +46,14 @@ def checked_key(task: Any) -> tuple[str | None, int | None]:
     """Return the name and the position of the argument by which a task's limits count, if any."""
     name = _key_of(task.concurrency_key, task.rate_key)
     if name is not None:
-        return name, _place(task, name)
+        place = _place(task, name)
+        limits = task.max_concurrency, task.rate_limit, task.rate_key
+        if not task.fair and limits == (None, None, None):
+            raise InvalidOption(
+                f"{task.name}: concurrency_key={name!r} says by what its limits count, and it has "
+                "none; give max_concurrency= or fair=True, too"
+            )
+        return name, place
     if task.fair:
         raise InvalidOption(
             f"{task.name}: fair=True shares slots between keys; give concurrency_key=, the name of "

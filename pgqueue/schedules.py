@@ -76,6 +76,20 @@ def declarations(app: Application, entries: Mapping[str, Any]) -> list[Declarati
     return found
 
 
+def strangers(app: Application, declared: Iterable[Declaration]) -> list[str]:
+    """Return what is to be said of schedules whose task the application does not know."""
+    said = []
+    for each in declared:
+        if each.task not in app.tasks:
+            near = get_close_matches(each.task, app.tasks, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            said.append(
+                f"schedule {each.name}: no task is named {each.task} here, so its jobs wait for "
+                f"another application's workers{hint}"
+            )
+    return said
+
+
 def declared(app: Application, name: str, entry: Mapping[str, Any]) -> Declaration:
     """Return what one entry means, checked.
 
@@ -172,13 +186,13 @@ def checked_overlap(value: object) -> str:
 def _refuse_unknown(entry: Mapping[str, Any]) -> None:
     if not isinstance(entry, Mapping):
         raise ConfigurationError(f"{entry!r}: give a dict with task and schedule")
-    for name in ("task", "schedule"):
-        if entry.get(name) is None:
-            raise ConfigurationError(f"there is no {name!r}: give a dict with task and schedule")
     for name in entry.keys() - set(_KNOWN):
         near = get_close_matches(str(name), _KNOWN, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "there are: " + ", ".join(_KNOWN)
         raise ConfigurationError(f"{name!r} is not a part of a schedule; {hint}")
+    for name in ("task", "schedule"):
+        if entry.get(name) is None:
+            raise ConfigurationError(f"there is no {name!r}: give a dict with task and schedule")
 
 
 def _job(app: Application, entry: Mapping[str, Any], options: Mapping[str, Any]) -> NewJob:

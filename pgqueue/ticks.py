@@ -149,7 +149,11 @@ def read(text: str) -> crontab | schedule | solar:
             f"schedule {text!r}: write five fields as cron does (minute hour day month weekday), "
             "six with seconds last, or 'every 30 seconds', 'every 5 minutes', 'every day'"
         )
-    return crontab(*fields[:5], second=fields[5] if fields[5:] else 0)
+    try:
+        return crontab(*fields[:5], second=fields[5] if fields[5:] else 0)
+    except ConfigurationError as error:
+        six = "; of six fields the last one is the seconds" if fields[5:] else ""
+        raise ConfigurationError(f"schedule {text!r}: {error}{six}") from None
 
 
 @lru_cache(1024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import click
 
@@ -17,10 +18,12 @@ from pgqueue.cli.worker import (
     process_name,
 )
 from pgqueue.options import checked_name
-from pgqueue.schedules import as_json, source_of
+from pgqueue.schedules import as_json, source_of, strangers
 from pgqueue.worker.beat import BeatOptions, run_beat
 from pgqueue.worker.logs import configure_logging
 from pgqueue.worker.moments import WorkerProcess
+
+log = logging.getLogger("pgqueue.worker")
 
 
 @click.command(
@@ -64,13 +67,16 @@ def beat(
         configure_logging(log_level.lower(), log_format, called)
         application = project.load()
         application.import_tasks()
+        declared = application.schedules()
+        for remark in strangers(application, declared):
+            log.warning("%s", remark)
         signals.beat_init.send(
             sender=WorkerProcess(application, called, "beat", 0, log_level.lower())
         )
         options = BeatOptions(
             called,
             source_of(application.name, project.app),
-            as_json(application.schedules()),
+            as_json(declared),
             application.dsn,
             application.schema,
             application.listen_dsn,

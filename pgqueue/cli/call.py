@@ -132,13 +132,11 @@ def job_of(
         if known := app.tasks.get(task):
             return known.job(args, kwargs, options)
         near = get_close_matches(task, app.tasks, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f"; did you mean {near[0]}?" if near else "."
         what = f"{app.name} knows no task {one_line(task)}{one_line(hint)}"
         if wait:
             raise UnknownTask(f"{what} Nothing was enqueued, because --wait could last for ever.")
-        click.echo(
-            f"warning: {what} The job waits until a worker knows it, or pgq jobs cancel.", err=True
-        )
+        click.echo(f"warning: {what} Its jobs wait until a worker knows it.", err=True)
         options = app.conf.routed(task, args, kwargs, options)
     return new_job(task, args, kwargs, options)
 

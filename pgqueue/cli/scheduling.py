@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import click
@@ -19,6 +21,7 @@ from pgqueue.query import Query
 from pgqueue.rows import Declaration
 from pgqueue.schedules import MOST, OVERLAPS, zone_name
 from pgqueue.ticks import checked_text
+from pgqueue.turns import upcoming
 
 
 def _of_jobs(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,7 +35,10 @@ def _of_jobs(function: Callable[..., Any]) -> Callable[..., Any]:
             "--catch-up", type=click.IntRange(0, MOST), metavar="N",
             help="How many jobs make up for times that were missed.  [default: 1]",
         ),
-        click.option("--timezone", metavar="ZONE", help="Whose clock counts.  [default: UTC]"),
+        click.option(
+            "--timezone", metavar="ZONE",
+            help="Whose clock counts.  [default: the application's, else UTC]",
+        ),
         click.option("--max-retries", type=int, metavar="N", help="Instead of the task's."),
         click.option(
             "--expires", type=float, metavar="SECONDS",
@@ -86,12 +92,13 @@ def add(
     or 'every 30 seconds', 'every 5 minutes', 'every 2 hours', 'every day'. If the application knows
     the task, arguments are checked, and queue, priority and retries are the task's.
     """
-    text, zone = checked_text(schedule), zone_name(timezone or "UTC")
+    text = checked_text(schedule)
     options = {option: value for option, value in given.items() if value is not None}
     with target.session() as session:
         if session.run(operations.schedules(name)):
             raise Failure(f"there is a schedule {name!r} already: see 'pgq schedules edit --help'")
         job = job_of(session.app, task, args or [], kwargs or {}, options, wait=False)
+        zone = zone_name(timezone or (session.app.conf.zone if session.app else "UTC"))
         session.run(
             operations.add_schedule(
                 Declaration(
@@ -103,7 +110,9 @@ def add(
                 )
             )
         )
-    click.echo(f"added {one_line(name)}: {text}{'' if zone == 'UTC' else ' ' + zone}")
+    click.echo(f"added {one_line(name)}: {text} {zone}")
+    for time in islice(upcoming(text, zone, datetime.now(UTC)), 2):
+        click.echo(f"  {'next':<6}{time:%Y-%m-%d %H:%M:%S %Z}")
 
 
 @click.command(
@@ -196,10 +205,13 @@ def remove(target: Target, names: tuple[str, ...], yes: bool) -> None:
     with target.session() as session:
         for name in names:
             declared = {row.source for row in session.run(operations.schedules(name))} - {None}
-            again = "; its application declares it, and adds it again when a worker starts"
+            again = (
+                "; its application declares it, and adds it again when a worker starts: pause it "
+                "instead, if it is to rest"
+            )
             confirm(f"Remove schedule {one_line(name)}{again if declared else ''}?", yes=yes)
             _do(session, operations.remove_schedule(name), name)
-            click.echo(f"removed {one_line(name)}")
+            click.echo(f"removed {one_line(name)}{again if declared else ''}")
 
 
 def _do(session: Session, query: Query[Any], name: str) -> Any:

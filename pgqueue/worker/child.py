@@ -20,7 +20,7 @@ from pgqueue.describe import describe_exception
 from pgqueue.limits import Limits, checked_limits
 from pgqueue.loading import load_app
 from pgqueue.request import Request
-from pgqueue.schedules import as_json
+from pgqueue.schedules import as_json, strangers
 from pgqueue.settings import ConfigurationWarning
 from pgqueue.worker import frames, moments
 from pgqueue.worker.executor import Executor
@@ -175,6 +175,7 @@ def _told(options: argparse.Namespace) -> dict[str, object]:
 
 def _hello(app: PgQueue, limits: Limits) -> dict[str, object]:
     tasks = app.tasks.values()
+    schedules = app.schedules()
     of_tasks = {task.name: task.limits.over(limits) for task in tasks}
     return {
         "name": app.name,
@@ -188,8 +189,8 @@ def _hello(app: PgQueue, limits: Limits) -> dict[str, object]:
         "rates": not app.conf.worker_disable_rate_limits,
         "limits": {name: limits for name, limits in of_tasks.items() if any(limits)},
         "settings": {name: app.conf[name] for name in _FOR_THE_SUPERVISOR},
-        "schedules": as_json(app.schedules()),
-        "remarks": app.conf.remarks,
+        "schedules": as_json(schedules),
+        "remarks": [*app.conf.remarks, *strangers(app, schedules)],
     }
 
 

@@ -62,8 +62,7 @@ def test_a_task_that_the_application_does_not_know_is_enqueued_with_a_warning(pg
     said = pgq("call", "-A", "shop", "ad")
     assert said.code == 0
     assert said.err == (
-        "warning: shop knows no task ad; did you mean add? The job waits until a worker knows it, "
-        "or pgq jobs cancel.\n"
+        "warning: shop knows no task ad; did you mean add? Its jobs wait until a worker knows it.\n"
     )
     assert jobs.state(said.out.strip()) == "queued"
 

@@ -16,7 +16,10 @@ def rows(jobs):
 @pytest.fixture
 def nightly(pgq):
     said = pgq("schedules", "add", "nightly", "tidy", "30 2 * * *", "--timezone", "Europe/Oslo")
-    assert (said.code, said.out) == (0, "added nightly: 30 2 * * * Europe/Oslo\n")
+    first, *times = said.out.splitlines()
+    assert (said.code, first) == (0, "added nightly: 30 2 * * * Europe/Oslo")
+    assert [time.split()[0] for time in times] == ["next", "next"]
+    assert all(time.split()[2].endswith(":30:00") for time in times)
 
 
 def test_a_schedule_is_added_with_what_the_application_says_of_its_task(pgq, shop, jobs):
@@ -36,6 +39,7 @@ def test_a_schedule_is_added_with_what_the_application_says_of_its_task(pgq, sho
     [
         (["every now"], "write five fields"),
         (["0 0 31 2 *"], "never comes"),
+        (["0 0 3 * * mon"], "of six fields the last one is the seconds"),
         (["@daily", "--timezone", "Middle/Earth"], "no such time zone"),
         (["@daily", "--args", "{}"], "give a JSON array"),
         (["@daily", "--overlap", "perhaps"], "allow"),

@@ -45,6 +45,10 @@ def test_options_are_the_allowance_of_every_job(app, options, allowance):
         ({"rate_limit": "often"}, "rate_limit='often'"),
         ({"concurrency_key": "a b"}, "give the name of one of the task's arguments"),
         ({"concurrency_key": "tenant"}, "it has no argument 'tenant'"),
+        (
+            {"concurrency_key": "customer"},
+            "and it has none; give max_concurrency= or fair=True, too",
+        ),
         ({"fair": True}, "fair=True shares slots between keys; give concurrency_key="),
         (
             {"rate_key": "month", "concurrency_key": "customer"},

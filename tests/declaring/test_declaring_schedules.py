@@ -11,7 +11,7 @@ import pytest
 from pgqueue import PgQueue, chain, crontab
 from pgqueue.errors import ConfigurationError
 from pgqueue.rows import FOREVER
-from pgqueue.schedules import as_json, schedule
+from pgqueue.schedules import as_json, schedule, strangers
 
 
 @pytest.fixture
@@ -149,3 +149,13 @@ def test_declarations_are_json_whose_values_are_values(app):
     app.add_periodic_task(30, app.tasks["count"].s("a"), name="a")
     (row,) = json.loads(as_json(app.schedules()))
     assert (row["args"], row["kwargs"], row["headers"]) == (["a"], {}, None)
+
+
+def test_a_schedule_of_a_task_that_is_not_there_is_told_of(app):
+    app.task(name="shop.tidy")(lambda: None)
+    for name, task in (("near", "shop.tidi"), ("far", "x.y"), ("known", "shop.tidy")):
+        app.conf.beat_schedule = {**app.conf.beat_schedule, name: {"task": task, "schedule": 5}}
+    near, far = strangers(app, app.schedules())
+    assert near.startswith("schedule near: no task is named shop.tidi here")
+    assert near.endswith("; did you mean shop.tidy?")
+    assert "did you mean" not in far
