@@ -19,7 +19,7 @@ from pgqueue.app import PgQueue
 from pgqueue.describe import describe_exception, lines
 from pgqueue.errors import ConfigurationError
 from pgqueue.limits import Limits, checked_limits
-from pgqueue.loading import load_app
+from pgqueue.loading import load_app, written_at
 from pgqueue.request import Request
 from pgqueue.schedules import as_json, strangers
 from pgqueue.settings import ConfigurationWarning
@@ -177,7 +177,7 @@ def _told(options: argparse.Namespace) -> dict[str, object]:
 def _why(error: BaseException) -> str:
     """Return why the child cannot begin: in a line, if only a setting is wrong."""
     if isinstance(error, ConfigurationError):
-        return lines(str(error))
+        return lines(f"{error}{written_at(error)}")
     return describe_exception(error)[1]
 
 

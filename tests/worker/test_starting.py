@@ -57,6 +57,20 @@ def test_a_schedule_that_cannot_be_kept_is_told_in_a_line(start_worker):
     )
 
 
+@pytest.mark.parametrize(
+    ("app", "environment"),
+    [("support.misspelt", {}), ("support.tasks", {"PGQUEUE_INCLUDE": "support.misspelt"})],
+    ids=["the application's module", "a module with tasks"],
+)
+def test_a_line_about_what_is_wrong_names_the_place(start_worker, app, environment):
+    worker = start_worker(app=app, environment=environment)
+    assert worker.ended() == 1
+    said = "crontab() has no argument minutes=; did you mean minute=? (support/misspelt.py, line 5)"
+    assert worker.log.startswith("pgq: ")
+    assert worker.log.endswith(f"{said}\n")
+    assert worker.log.count("\n") == 1
+
+
 @pytest.mark.parametrize("style", ["human", "json"])
 def test_log_lines_are_one_event_each_with_the_traceback_of_what_failed(start_worker, send, style):
     worker = start_worker("--log-format", style).ready()
