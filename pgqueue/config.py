@@ -12,7 +12,8 @@ NO_DATABASE = """no database is named. Either
   - set PGQUEUE_DSN (or DATABASE_URL, or libpq's PGHOST, PGDATABASE …), for example
         export PGQUEUE_DSN=postgresql:///shop
   - or let pgqueue run one for this project: add --embedded to the command, or start it with
-        pgq up   (needs: pip install 'pgqueue[embedded]')"""
+        pgq up   (needs: pip install 'pgqueue[embedded]')
+    which prints the line that your own programs need"""
 
 _KEYWORD_FORM = r"(?s)(password\s*=\s*)('(?:\\.|''|[^'\\])*(?:'|\Z)|(?:\\.|[^\s\\])*)"
 _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")

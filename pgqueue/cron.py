@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from pgqueue.errors import ConfigurationError
+from pgqueue.misspelt import Spelt
 
 Field = int | str | Iterable[int]
 
@@ -51,7 +52,7 @@ _PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?
 
 
 @dataclass(frozen=True, init=False, slots=True)
-class crontab:  # noqa: N801 (Celery's name)
+class crontab(Spelt):  # noqa: N801 (Celery's name)
     """A schedule by the wall clock, with Celery's fields and Celery's rules.
 
     Every field takes a number, a text such as `"*"`, `"*/15"`, `"9-17"`, `"22-4"` (over midnight),

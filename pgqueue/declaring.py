@@ -21,7 +21,7 @@ from pgqueue.options import checked_name, checked_priority, checked_seconds, max
 from pgqueue.retry import RetryPolicy
 from pgqueue.settings import Settings
 from pgqueue.settings.routing import Routes
-from pgqueue.unique import OPTIONS as UNIQUE, checked_unique
+from pgqueue.unique import OPTIONS as UNIQUE, checked_names, checked_unique
 
 
 class TaskOptions(TypedDict, total=False):
@@ -267,6 +267,7 @@ def plan_of(task: Any, conf: Settings) -> Plan:
     policy = RetryPolicy(**{name: _plain(getattr(task, name)) for name in _RETRYING})
     own["max_retries"] = policy.max_retries
     if unique := bool(task.unique or task.unique_key is not None):
+        checked_names(task)  # which `task_annotations` may have said
         own |= {name: value for name in UNIQUE if (value := own_option(task, name)) is not None}
     routes = conf.routes
     route = routes.fixed(task.name)

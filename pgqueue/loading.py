@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 
 from pgqueue.app import PgQueue
 from pgqueue.apps import APPS
 from pgqueue.errors import ConfigurationError
 from pgqueue.proxy import Proxy
+
+#: How the paths of pgqueue's own files begin.
+OURS = str(Path(__file__).parent) + os.sep
 
 
 def load_app(spec: str) -> PgQueue:
@@ -33,6 +38,20 @@ def load_app(spec: str) -> PgQueue:
     app = _found(spec, module_name, attribute if colon else None)
     app.set_current()
     return app
+
+
+def written_at(error: BaseException) -> str:
+    """Return where in somebody's own code an error comes from, in parentheses; or nothing.
+
+    >>> written_at(ConfigurationError("of the command line"))
+    ''
+    """
+    place = ""
+    for frame, line in walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
+        if not file.startswith((OURS, "<frozen ")):
+            place = f" ({os.path.relpath(file)}, line {line})"
+    return place
 
 
 def _found(spec: str, module_name: str, attribute: str | None) -> PgQueue:

@@ -14,6 +14,7 @@ from pgqueue.errors import UsageError
 from pgqueue.models import Models
 from pgqueue.options import checked_name
 from pgqueue.task import AsyncTask, Home, Task
+from pgqueue.unique import checked_names
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,6 +95,7 @@ def settle(task: Task[Any, Any], home: Home) -> Task[Any, Any]:
         "__wrapped__": runs,
     }
     checked_key(task)
+    checked_names(task)
     return task
 
 

@@ -37,6 +37,11 @@ class Step:
         """The fingerprint of the text, as noted in `schema_files`."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def is_migration(self) -> bool:
+        """Whether it changes tables, once; else it is a function, in its newest text."""
+        return _numbered(self.path)
+
 
 def all_steps(schema: str = DEFAULT_SCHEMA) -> list[Step]:
     """Return every file of this release, in the order in which they are applied."""

@@ -103,7 +103,7 @@ class Periodic:
     def schedules(self) -> list[Declaration]:
         """Return what is declared by `beat_schedule`, `add_periodic_task` and `periodic_task`."""
         app = cast(Any, self)
-        return declarations(app, {**(app.conf.beat_schedule or {}), **self._periodic})
+        return declarations(app, app.conf.beat_schedule or {}, self._periodic)
 
 
 def _looks(call: Signature[Any]) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias, TypedDict
 
 from pgqueue.canvas.drafts import Maker
 from pgqueue.cron import crontab
 from pgqueue.errors import ConfigurationError, InvalidOption, PgQueueError
+from pgqueue.misspelt import did_you_mean, nearest
 from pgqueue.options import checked_name, new_job
 from pgqueue.rows import Declaration, NewJob
 from pgqueue.settings import Settings
@@ -65,29 +65,31 @@ class Application(Protocol):
         ...
 
 
-def declarations(app: Application, entries: Mapping[str, Any]) -> list[Declaration]:
-    """Return what the entries of a `beat_schedule` mean; raises an error that names the entry."""
-    found = []
-    for name, entry in entries.items():
+def declarations(
+    app: Application, entries: Mapping[str, Any], added: Mapping[str, Any] | None = None
+) -> list[Declaration]:
+    """Return what the entries of a `beat_schedule` mean, and those that the code has added besides.
+
+    Raises an error that names the entry.
+    """
+    added, found = added or {}, []
+    for name, entry in {**entries, **added}.items():
         try:
             found.append(declared(app, name, entry))
         except PgQueueError as error:
-            raise ConfigurationError(f"beat_schedule[{name!r}]: {error}") from error
+            place = f"schedule {name!r}" if name in added else f"beat_schedule[{name!r}]"
+            raise ConfigurationError(f"{place}: {error}") from error
     return found
 
 
 def strangers(app: Application, declared: Iterable[Declaration]) -> list[str]:
     """Return what is to be said of schedules whose task the application does not know."""
-    said = []
-    for each in declared:
-        if each.task not in app.tasks:
-            near = get_close_matches(each.task, app.tasks, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            said.append(
-                f"schedule {each.name}: no task is named {each.task} here, so its jobs wait for "
-                f"another application's workers{hint}"
-            )
-    return said
+    return [
+        f"schedule {each.name}: no task is named {each.task} here, so its jobs wait for "
+        f"another application's workers{did_you_mean(each.task, app.tasks)}"
+        for each in declared
+        if each.task not in app.tasks
+    ]
 
 
 def declared(app: Application, name: str, entry: Mapping[str, Any]) -> Declaration:
@@ -187,8 +189,8 @@ def _refuse_unknown(entry: Mapping[str, Any]) -> None:
     if not isinstance(entry, Mapping):
         raise ConfigurationError(f"{entry!r}: give a dict with task and schedule")
     for name in entry.keys() - set(_KNOWN):
-        near = get_close_matches(str(name), _KNOWN, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "there are: " + ", ".join(_KNOWN)
+        near = nearest(str(name), _KNOWN)
+        hint = f"did you mean {near!r}?" if near else "there are: " + ", ".join(_KNOWN)
         raise ConfigurationError(f"{name!r} is not a part of a schedule; {hint}")
     for name in ("task", "schedule"):
         if entry.get(name) is None:

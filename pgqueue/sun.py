@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from pgqueue.errors import ConfigurationError
+from pgqueue.misspelt import Spelt
 
 #: What does not happen within so many days never does: polar nights are shorter.
 _DAYS = 400
@@ -35,7 +36,7 @@ EVENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class solar:  # noqa: N801 (Celery's name)
+class solar(Spelt):  # noqa: N801 (Celery's name)
     """A schedule by the sun: an event, at a latitude and a longitude in degrees, north and east.
 
     Days on which it does not happen, near the poles, are passed over. Raises `ConfigurationError`

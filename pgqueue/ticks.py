@@ -1,8 +1,8 @@
 """What people write of when something is due: by the clock, or by the time that passes. Pure.
 
 `every 30 seconds` goes by the time that passes; `*/5 * * * *` by the wall clock, with seconds as a
-sixth field, or in words: `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`; `solar sunset 59.91
-10.75` by the sun.
+sixth field (`*/5 * * * * 30s`), or in words: `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`;
+`solar sunset 59.91 10.75` by the sun.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pgqueue.cron import crontab
 from pgqueue.errors import ConfigurationError
+from pgqueue.misspelt import Spelt
 from pgqueue.sun import solar
 
 SHORTEST, LONGEST = timedelta(milliseconds=100), timedelta(days=36_500)
@@ -53,7 +54,7 @@ _FIELDS = (5, 6)
 
 
 @dataclass(frozen=True, init=False, slots=True)
-class schedule:  # noqa: N801 (Celery's name)
+class schedule(Spelt):  # noqa: N801 (Celery's name)
     """A schedule by the time that passes: every so many seconds, or every `timedelta`.
 
     It keeps its phase, which begins when it is added, also over restarts. `relative`: it begins at
@@ -150,7 +151,7 @@ def read(text: str) -> crontab | schedule | solar:
             "six with seconds last, or 'every 30 seconds', 'every 5 minutes', 'every day'"
         )
     try:
-        return crontab(*fields[:5], second=fields[5] if fields[5:] else 0)
+        return crontab(*fields[:5], second=fields[5].removesuffix("s") if fields[5:] else 0)
     except ConfigurationError as error:
         six = "; of six fields the last one is the seconds" if fields[5:] else ""
         raise ConfigurationError(f"schedule {text!r}: {error}{six}") from None
@@ -176,7 +177,9 @@ def checked_text(given: object) -> str:
     ('every 30 seconds', '0 9 * * *', '0 9 * * mon')
     """
     if isinstance(given, str):
-        return read(given).text
+        found = read(given)
+        _refuse_ambiguous(given)
+        return found.text
     if isinstance(given, (crontab, schedule, solar)):
         return given.text
     if isinstance(given, (int, float, timedelta)):
@@ -184,4 +187,22 @@ def checked_text(given: object) -> str:
     raise ConfigurationError(
         f"schedule={given!r}: give seconds, a timedelta, crontab(…), schedule(…), solar(…), or "
         "a text such as '*/5 * * * *' or 'every 30 seconds'"
+    )
+
+
+def _refuse_ambiguous(text: str) -> None:
+    """Refuse six fields of which the first could be the seconds as well as the last.
+
+    Some programs have them first: what means every five minutes there would be every second here.
+    """
+    fields = text.split()
+    if len(fields) != _FIELDS[-1] or fields[5].endswith("s"):
+        return
+    try:
+        crontab(*fields[1:], second=fields[0])
+    except ConfigurationError:
+        return
+    raise ConfigurationError(
+        f"schedule {text!r}: of six fields the last one is the seconds here, and in other programs "
+        f"the first one; say that you mean the last: '{' '.join(fields)}s', or write five fields"
     )

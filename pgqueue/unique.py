@@ -9,6 +9,7 @@ from typing import Any
 
 from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
+from pgqueue.misspelt import nearest
 from pgqueue.rows import Unique
 
 KEEP, REPLACE, RAISE = "keep", "replace", "raise"
@@ -86,6 +87,23 @@ def key_of(task: str, arguments: Mapping[str, Any], names: Sequence[str] = ()) -
     # The name is there to be read; where it would leave no room, the hash alone tells tasks apart.
     digest = sha256(f"{task}:{text}".encode()).hexdigest()[:32]
     return f"{task}:{digest}" if len(task.encode()) < MAX_KEY_BYTES - len(digest) else digest
+
+
+def checked_names(task: Any) -> None:
+    """Refuse `unique=` of a task that names an argument which the task does not have."""
+    if not isinstance(task.unique, (list, tuple)):
+        return
+    parameters = task._signature.parameters  # noqa: SLF001 (made when it is bound)
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return
+    for name in task.unique:
+        if name not in parameters:
+            near = nearest(name, parameters)
+            hint = f"did you mean {near!r}?" if near else f"there are: {', '.join(parameters)}"
+            raise InvalidOption(
+                f"{task.name}: unique={list(task.unique)!r}: it has no argument {name!r}; "
+                f"{hint if parameters else 'it has none at all'}"
+            )
 
 
 def checked_unique(options: Mapping[str, Any]) -> None:

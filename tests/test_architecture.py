@@ -34,7 +34,7 @@ HOUSE = """
     apps proxy models discovery
     unique turns ticks cron sun
     retry limits codec states signals config arrays backoff describe identifiers request rows
-    allowance
+    allowance misspelt
     errors
 """
 ROWS = [row.split() for row in HOUSE.strip().splitlines()]

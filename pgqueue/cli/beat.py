@@ -16,6 +16,7 @@ from pgqueue.cli.worker import (
     log_level_option,
     needed,
     process_name,
+    tell_others,
 )
 from pgqueue.options import checked_name
 from pgqueue.schedules import as_json, source_of, strangers
@@ -63,8 +64,9 @@ def beat(
     target = Target(app, dsn, embedded=embedded)
     project = needed(target)
     called = checked_name("name", process_name(name))
-    with database_of(target, project):
+    with database_of(target, project) as place:
         configure_logging(log_level.lower(), log_format, called)
+        tell_others(place)
         application = project.load()
         application.import_tasks()
         declared = application.schedules()

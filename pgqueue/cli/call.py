@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -18,6 +17,7 @@ from pgqueue.codec import decode
 from pgqueue.describe import one_line
 from pgqueue.enqueueing import duplicate
 from pgqueue.errors import InvalidPayload, UnknownTask
+from pgqueue.misspelt import did_you_mean
 from pgqueue.options import new_job
 from pgqueue.rows import NewJob
 from pgqueue.unique import RAISE, REPLACE
@@ -131,8 +131,7 @@ def job_of(
         app.import_tasks()
         if known := app.tasks.get(task):
             return known.job(args, kwargs, options)
-        near = get_close_matches(task, app.tasks, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
+        hint = did_you_mean(task, app.tasks) or "."
         what = f"{app.name} knows no task {one_line(task)}{one_line(hint)}"
         if wait:
             raise UnknownTask(f"{what} Nothing was enqueued, because --wait could last for ever.")

@@ -146,7 +146,9 @@ def disable_events() -> None:
 )
 @click.argument("ids", nargs=-1, required=True, metavar="ID…", callback=job_ids)
 @click.option("-T", "--terminate", is_flag=True, help="Kill the process of one that runs.")
-@click.option("-s", "--signal", default="SIGTERM", show_default=True, help="SIGKILL: at once.")
+@click.option(
+    "-s", "--signal", default="SIGTERM", show_default=True, help="With which one; SIGKILL: at once."
+)
 @database_options
 def revoke(target: Target, ids: tuple[str, ...], terminate: bool, signal: str) -> None:
     """Cancel jobs, whether any worker is there or not.
@@ -163,7 +165,9 @@ def revoke(target: Target, ids: tuple[str, ...], terminate: bool, signal: str) -
     "terminate", epilog=examples("pgq control terminate ID", "pgq control terminate ID -s SIGKILL")
 )
 @click.argument("ids", nargs=-1, required=True, metavar="ID…", callback=job_ids)
-@click.option("-s", "--signal", default="SIGTERM", show_default=True, help="SIGKILL: at once.")
+@click.option(
+    "-s", "--signal", default="SIGTERM", show_default=True, help="With which one; SIGKILL: at once."
+)
 @database_options
 def terminate(target: Target, ids: tuple[str, ...], signal: str) -> None:
     """Cancel jobs, and kill the process of those that run.

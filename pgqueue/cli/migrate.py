@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import click
 
 from pgqueue import migrate as migrations
 from pgqueue.cli.database import Target, say_where
+from pgqueue.cli.formats import plural
 from pgqueue.cli.options import database_options, examples
 from pgqueue.config import find_dsn
 from pgqueue.errors import ConfigurationError
@@ -25,8 +27,9 @@ from pgqueue.statements import DEFAULT_SCHEMA
 )
 @click.option("--plan", is_flag=True, help="Only say what would be applied.")
 @click.option("--sql", is_flag=True, help="Only print it, as a script for psql.")
+@click.option("-v", "--verbose", is_flag=True, help="Name every function, too.")
 @database_options
-def migrate(target: Target, plan: bool, sql: bool) -> None:
+def migrate(target: Target, plan: bool, sql: bool, verbose: bool) -> None:
     """Bring the database's schema to this release's.
 
     Every file is one short transaction that waits for no lock longer than 2 seconds at a time, so
@@ -40,22 +43,35 @@ def migrate(target: Target, plan: bool, sql: bool) -> None:
         return
     with target.session(migrated=False) as session:
         say_where(session)
-        steps = migrations.plan(session.connection, session.schema)
+        began = time.monotonic()
         if plan:
+            steps = migrations.plan(session.connection, session.schema)
             for step in steps:
-                click.echo(f"  would apply {step.path}")
-        elif steps:
-            began = time.monotonic()
-            migrations.migrate(session.connection, session.schema, report=_report)
-            click.echo(f"done in {time.monotonic() - began:.1f} s")
-        else:  # the coming days' partitions are made nevertheless
-            migrations.migrate(session.connection, session.schema)
+                _report("would apply", step, verbose)
+        else:  # the coming days' partitions are made even if nothing else is to be done
+            steps = migrations.migrate(
+                session.connection,
+                session.schema,
+                report=lambda step: _report("applied", step, verbose),
+            )
     if not steps:
-        click.echo("nothing to do")
+        click.echo("nothing to do: the schema is this release's")
+    elif plan:
+        click.echo(f"nothing was done: {_counted(steps)} would be applied")
+    else:
+        click.echo(f"{_counted(steps)} applied in {time.monotonic() - began:.1f} s")
 
 
-def _report(step: Step) -> None:
-    click.echo(f"  applied {step.path}")
+def _report(done: str, step: Step, verbose: bool) -> None:
+    if verbose or step.is_migration:
+        click.echo(f"  {done} {step.path}")
+
+
+def _counted(steps: Sequence[Step]) -> str:
+    """Return how many files these are, by what they hold."""
+    migrated = sum(step.is_migration for step in steps)
+    numbers = ((migrated, "migration"), (len(steps) - migrated, "function"))
+    return " and ".join(plural(number, noun) for number, noun in numbers if number)
 
 
 def _script(target: Target) -> str:

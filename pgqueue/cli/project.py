@@ -29,7 +29,8 @@ class Project:
         try:
             return loading.load_app(self.app)
         except ConfigurationError as error:
-            raise ConfigurationError(f"{error}{self._origin()}") from error
+            at = loading.written_at(error)
+            raise ConfigurationError(f"{error}{at}{self._origin()}") from error
         except Exception as error:
             text = "".join(traceback.format_exception(error.with_traceback(_theirs(error))))
             raise ConfigurationError(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +15,7 @@ import click
 from pgqueue import __version__
 from pgqueue.cli.options import Failure, examples
 from pgqueue.errors import PgQueueError
+from pgqueue.misspelt import nearest
 
 #: Every command: its module in this package, imported only when the command runs, and its first
 #: sentence, so that `pgq --help` need not import it.
@@ -43,6 +45,8 @@ COMMANDS = {
         "purge": ("purge", "Cancel every job that waits in a queue."),
     },
 }
+#: What a word that is too many may be, and the option that it belongs to.
+MEANT = (("-Q", "a queue"), ("-A", "the application"))
 COMPLETION = """\
 Shell completion:
   eval "$(_PGQ_COMPLETE=bash_source pgq)"         in ~/.bashrc
@@ -75,9 +79,18 @@ class Root(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
+            meant = nearest(args[0], self.list_commands(ctx)) or self._held_by_groups(ctx, args[0])
+            hint = f" Did you mean {meant}?" if meant else ""
             raise click.UsageError(error.message + hint, ctx) from None
+
+    def _held_by_groups(self, ctx: click.Context, name: str) -> str:
+        """Return the commands of this name that groups have: `jobs retry`."""
+        groups = [(each, self.get_command(ctx, each)) for each in self.list_commands(ctx)]
+        return " or ".join(
+            f"'pgq {each} {name}'"
+            for each, group in groups
+            if isinstance(group, click.Group) and name in group.commands
+        )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section."""
@@ -88,7 +101,7 @@ class Root(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors that speak for themselves come without a traceback."""
-        with _explained():
+        with _explained(), _put_right():
             return super().invoke(ctx)
 
 
@@ -104,6 +117,32 @@ def _explained() -> Iterator[None]:
         if not isinstance(error, psycopg.Error):
             raise
         raise Failure(f"PostgreSQL says: {str(error).strip() or type(error).__name__}") from error
+
+
+@contextmanager
+def _put_right() -> Iterator[None]:
+    """Say what may have been meant by words that a command does not take."""
+    try:
+        yield
+    except click.UsageError as error:
+        remedy = _remedy(error.message, error.ctx.command) if error.ctx else ""
+        if not remedy:
+            raise
+        raise click.UsageError(error.message + remedy, error.ctx) from None
+
+
+def _remedy(message: str, command: click.Command) -> str:
+    if found := re.match(r"No such command '(.+)'", message):
+        at_the_top = any(found[1] in section for section in COMMANDS.values())
+        return f" There is 'pgq {found[1]}'." if at_the_top else ""
+    if found := re.match(r"Got unexpected extra arguments? \((\S+)", message):
+        word = shlex.quote(found[1].rstrip(")"))
+        known = {name for each in command.params for name in each.opts}
+        if "--args" in known:
+            return "; give the arguments of a task as --args '[1, 2]'"
+        hints = [f"{what} as {name} {word}" for name, what in MEANT if name in known]
+        return f"; give {' or '.join(hints)}" if hints else ""
+    return ""
 
 
 @click.group(

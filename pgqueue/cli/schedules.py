@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from typing import Any
 
 import click
 
 from pgqueue import operations
+from pgqueue.app import PgQueue
 from pgqueue.cli import formats, tables
 from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import Failure, database_options, examples, json_option
@@ -19,9 +20,10 @@ from pgqueue.cli.scheduling import add, edit, pause, remove, resume, run_now
 from pgqueue.describe import one_line
 from pgqueue.errors import ConfigurationError
 from pgqueue.rows import FOREVER, Fire, ScheduleRow
+from pgqueue.ticks import checked_text, zone_named
 from pgqueue.turns import upcoming
 
-AHEAD = 5
+AHEAD, MOST_TIMES = 5, 10_000
 
 
 @click.group(
@@ -118,7 +120,7 @@ def show(target: Target, name: str, limit: int, as_json: bool) -> None:
         click.echo(f"{'' if number else 'next':<12}{_local(time)}")
     if fires:
         click.echo()
-        _show_fires(fires)
+        _show_fires(fires, _zone(row))
 
 
 def _facts(row: ScheduleRow, now: datetime) -> Iterator[tuple[str, str | None]]:
@@ -142,9 +144,9 @@ def _facts(row: ScheduleRow, now: datetime) -> Iterator[tuple[str, str | None]]:
     yield "last", formats.since(row.last_run_at, now)
 
 
-def _show_fires(fires: Sequence[Fire]) -> None:
+def _show_fires(fires: Sequence[Fire], zone: tzinfo) -> None:
     cells = [
-        (_local(fire.fire_time), fire.job_id or "skipped", fire.state or "",
+        (_local(fire.fire_time.astimezone(zone)), fire.job_id or "skipped", fire.state or "",
          formats.age((fire.fired_at - fire.fire_time).total_seconds()))
         for fire in fires
     ]  # fmt: skip
@@ -156,34 +158,75 @@ def _show_fires(fires: Sequence[Fire]) -> None:
     "next",
     epilog=examples(
         "pgq schedules next 10             # of all schedules",
-        "pgq schedules next 3 nightly",
+        "pgq schedules next nightly",
+        "pgq schedules next 3 nightly --timezone UTC",
         "pgq schedules next 4 --of '30 2 * * *' --timezone Europe/Oslo    # without a database",
     ),
 )
-@click.argument("number", type=click.IntRange(1, 10000), metavar="N")
-@click.argument("name", required=False)
+@click.argument(
+    "given", nargs=-1, metavar="[N] [NAME]", callback=lambda _ctx, _param, given: _asked(given)
+)
 @click.option("--of", "text", metavar="SCHEDULE", help="Of what this says, whatever is stored.")
-@click.option("--timezone", default="UTC", metavar="ZONE", help="… by the clock of this zone.")
+@click.option(
+    "--timezone", metavar="ZONE",
+    help="By the clock of this zone.  [default: the schedule's; of several, the application's]",
+)  # fmt: skip
 @json_option
 @database_options
 def next_times(
-    target: Target, number: int, name: str | None, text: str | None, timezone: str, as_json: bool
+    target: Target,
+    given: tuple[int, str | None],
+    text: str | None,
+    timezone: str | None,
+    as_json: bool,
 ) -> None:
-    """Show the next N times, of all schedules or of one."""
+    """Show the next N times (5 unless given), of all schedules or of one."""
+    number, name = given
+    zone = zone_named(timezone) if timezone else None
     if text is not None:
-        times = islice(upcoming(text, timezone, datetime.now(UTC)), number)
+        times = islice(upcoming(checked_text(text), timezone or "UTC", datetime.now(UTC)), number)
         found = [(time, text) for time in times]
     else:
         with target.session() as session:
             rows = [known(session, name)] if name else session.run(operations.schedules())
             now = session.run(operations.now())
         kept = [row for row in rows if not _rests(row)]
-        found = list(islice(heapq.merge(*(_named(row, now) for row in kept)), number))
+        zone = zone or _common_zone(kept, session.app)
+        times_of = heapq.merge(*(_named(row, now) for row in kept))
+        found = [(time.astimezone(zone), named) for time, named in islice(times_of, number)]
     if as_json:
         formats.emit([{"time": time, "schedule": named} for time, named in found])
         return
     for time, named in found:
         click.echo(f"{_local(time)}  {one_line(named)}")
+
+
+def _asked(given: tuple[str, ...]) -> tuple[int, str | None]:
+    """Return how many times are asked for, and of which schedule, whichever comes first."""
+    numbers = [text for text in given if text.isdecimal()]
+    number = numbers[0] if numbers else str(AHEAD)
+    names = list(given)
+    if numbers:
+        names.remove(number)
+    if len(names) > 1:
+        raise click.UsageError(f"give N, how many times, and one NAME, not {' and '.join(names)}")
+    if not 1 <= int(number) <= MOST_TIMES:
+        raise click.BadParameter(f"N is 1 to {MOST_TIMES:,}, not {number}")
+    return int(number), names[0] if names else None
+
+
+def _common_zone(rows: Sequence[ScheduleRow], app: PgQueue | None) -> tzinfo:
+    """Return by whose clock times of these schedules are shown beside each other."""
+    if len({row.timezone for row in rows}) == 1:
+        return _zone(rows[0])
+    return app.conf.zone if app else UTC
+
+
+def _zone(row: ScheduleRow) -> tzinfo:
+    try:
+        return zone_named(row.timezone)
+    except ConfigurationError:
+        return UTC  # the scheduler will say so
 
 
 def _named(row: ScheduleRow, now: datetime) -> Iterator[tuple[datetime, str]]:

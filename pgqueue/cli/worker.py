@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import os
 import re
+import shlex
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from pathlib import Path
 import click
 
 from pgqueue import embedded
-from pgqueue.cli.database import Target, migrate_embedded
+from pgqueue.cli.database import Place, Target, migrate_embedded
 from pgqueue.cli.options import app_option, dsn_option, embedded_option, examples, names
 from pgqueue.cli.probe import introduce
 from pgqueue.cli.project import Project
@@ -28,6 +30,8 @@ from pgqueue.worker.processes import PROC
 from pgqueue.worker.rotation import weighed
 from pgqueue.worker.settings import MOST, WorkerOptions, sized
 from pgqueue.worker.supervisor import run_worker
+
+log = logging.getLogger("pgqueue.worker")
 
 log_level_option = click.option(
     "-l",
@@ -209,8 +213,9 @@ def worker(
         scheduler=not without_scheduler,
         given=frozenset(option for option, value in said.items() if value is not None),
     ).settled(Settings())  # what pyproject.toml and the environment say is known without the app
-    with database_of(target, project):
+    with database_of(target, project) as place:
         configure_logging(options.log_level, options.log_format, options.name)
+        tell_others(place)
         try:
             asyncio.run(run_worker(options))
         except ConfigurationError as error:
@@ -229,6 +234,12 @@ def needed(target: Target) -> Project:
     )
 
 
+def tell_others(place: Place | None) -> None:
+    """Say how programs beside this one find the embedded database, if that is the one."""
+    if place is not None and place.embedded:
+        log.info("for your own programs: export PGQUEUE_DSN=%s", shlex.quote(place.dsn))
+
+
 def process_name(given: str | None) -> str:
     """Return the name of a process, with what is meant by %h and its like."""
     host = socket.gethostname()
@@ -238,10 +249,11 @@ def process_name(given: str | None) -> str:
 
 
 @contextmanager
-def database_of(target: Target, project: Project) -> Iterator[None]:
+def database_of(target: Target, project: Project) -> Iterator[Place | None]:
     """Tell the children through the environment which database to use, if it is ours to say.
 
-    Not by an argument: everybody on the machine may read those, and the DSN may hold a password.
+    Yields it, then. Not by an argument: everybody on the machine may read those, and the DSN may
+    hold a password.
     """
     if project.folder and project.folder != Path.cwd():
         path = [str(project.folder), os.environ.get("PYTHONPATH")]
@@ -259,21 +271,22 @@ def database_of(target: Target, project: Project) -> Iterator[None]:
                 )
             if place.embedded:
                 migrate_embedded(place.dsn, said.schema)
-            yield
+            yield place
     else:
-        _use_running(project)
-        yield
+        yield _use_running(project)
 
 
-def _use_running(project: Project) -> None:
+def _use_running(project: Project) -> Place | None:
     """Without any database in the environment, offer the one that `pgq up` runs here."""
     try:
         find_dsn()
     except ConfigurationError:
         running = embedded.running_dsn(embedded.default_directory())
         if running is None:
-            return  # the application names its own, or a child will say that there is none
+            return None  # the application names its own, or a child will say that there is none
         os.environ["PGQUEUE_DSN"] = running
         said = introduce(project, os.environ)
         if said.dsn == running:
             migrate_embedded(running, said.schema)
+            return Place(running, embedded=True)
+    return None

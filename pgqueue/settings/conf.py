@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ class Settings(MutableMapping[str, Any]):
         self._source: Callable[[], Found] | None = None
         self._said: dict[str, Any] = {}
         self._own: dict[str, Any] = {}
+        #: Its own, because code may add to one: `app.conf.beat_schedule["x"] = …`.
+        self._defaults = {name: copy(setting.default) for name, setting in SETTINGS.items()}
         self._values: dict[str, Any] | None = None
         self._loading = False
         self._routes: tuple[int, Routes] | None = None
@@ -199,7 +202,7 @@ class Settings(MutableMapping[str, Any]):
             return values
         with self._lock:
             if self._values is None and self._loading:  # a settings module asks while it is read
-                return {**_defaults(), **self._said, **self._own}
+                return {**self._defaults, **self._said, **self._own}
             if self._values is None:
                 self._loading = True
                 try:
@@ -227,18 +230,15 @@ class Settings(MutableMapping[str, Any]):
             own |= found.own
         said |= self._said
         remarks = [remark for found in places for remark in found.remarks]
-        return {**_defaults(), **said, **own, **self._own}, said, remarks
+        return {**self._defaults, **said, **own, **self._own}, said, remarks
 
 
 #: What is not a setting.
 _ATTRIBUTES = {
-    *("_lock", "_read_places", "_source", "_said", "_own", "_values", "_loading", "_routes"),
+    *("_lock", "_read_places", "_source", "_said", "_own", "_defaults", "_values", "_loading"),
+    "_routes",
     *("version", "remarks"),
 }
-
-
-def _defaults() -> dict[str, Any]:
-    return {name: setting.default for name, setting in SETTINGS.items()}
 
 
 def _remarks(said: Mapping[str, Any]) -> Iterator[str]:

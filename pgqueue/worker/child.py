@@ -16,9 +16,10 @@ from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 from pgqueue.app import PgQueue
-from pgqueue.describe import describe_exception
+from pgqueue.describe import describe_exception, lines
+from pgqueue.errors import ConfigurationError
 from pgqueue.limits import Limits, checked_limits
-from pgqueue.loading import load_app
+from pgqueue.loading import load_app, written_at
 from pgqueue.request import Request
 from pgqueue.schedules import as_json, strangers
 from pgqueue.settings import ConfigurationWarning
@@ -58,7 +59,7 @@ def main() -> None:
         limits = limits.over(Limits(app.conf.task_time_limit, app.conf.task_soft_time_limit))
         pipe.sendall(frames.hello_frame(_hello(app, limits)))
     except BaseException as error:  # noqa: BLE001 (the supervisor must hear why)
-        text = describe_exception(error)[1]
+        text = _why(error)
         with contextlib.suppress(OSError):  # the supervisor is gone
             pipe.sendall(frames.frame(frames.BROKEN, text))
         raise SystemExit(1) from None
@@ -171,6 +172,13 @@ def _worker(app: PgQueue, options: argparse.Namespace) -> moments.WorkerProcess:
 def _told(options: argparse.Namespace) -> dict[str, object]:
     private = ("fd", "name")
     return {key: value for key, value in vars(options).items() if key not in private}
+
+
+def _why(error: BaseException) -> str:
+    """Return why the child cannot begin: in a line, if only a setting is wrong."""
+    if isinstance(error, ConfigurationError):
+        return lines(f"{error}{written_at(error)}")
+    return describe_exception(error)[1]
 
 
 def _hello(app: PgQueue, limits: Limits) -> dict[str, object]:

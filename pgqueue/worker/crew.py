@@ -395,7 +395,7 @@ class Crew:
         fate = post_mortem(begun, waiting, cause, killed=child.killed, verdict=child.verdict)
         self._batch.merge(fate)
         if fate.finished and child.verdict:
-            self._journal.ended(begun[0], child.verdict)
+            self._journal.killed(begun[0], child.verdict)
         child.jobs.clear()
         self._on_change()
         if not self.hello.done():

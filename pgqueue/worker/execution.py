@@ -20,6 +20,7 @@ from pgqueue.task import Task
 from pgqueue.worker import frames
 from pgqueue.worker.alarms import Alarm, until
 from pgqueue.worker.frames import Record
+from pgqueue.worker.logs import tell_of_failure
 
 #: How an attempt ended, and the records of those that carry an error.
 _FAILURES = {
@@ -194,7 +195,10 @@ class Run:
             return self._ended(frames.DONE)
         if how in (attempt.IGNORED, attempt.REVOKED):
             return self._ended(frames.CANCELLED, how)
-        described = map(frames.plain, ended.described())
+        summary, traceback = ended.described()
+        if how == attempt.FAILED:
+            self._tell(None if ended.told else ended.error, summary, traceback)
+        described = frames.plain(summary), frames.plain(traceback)
         if how != attempt.RETRIED:
             return self._ended(_FAILURES[how], *described)
         assert ended.retry is not None
@@ -203,7 +207,14 @@ class Run:
 
     def _broken(self, error: BaseException) -> str:
         """Return the record of a run that broke outside of its task, or of what is known of it."""
-        return self._ended(frames.FAILED, *map(frames.plain, describe_exception(error)))
+        summary, traceback = describe_exception(error)
+        self._tell(error, summary, traceback)
+        return self._ended(frames.FAILED, frames.plain(summary), frames.plain(traceback))
+
+    def _tell(self, error: BaseException | None, summary: str, traceback: str) -> None:
+        id_, _, number, _, _, queue, _, name = self._record[:8]
+        about = {"job": id_, "task": name, "queue": queue, "attempt": int(number)}
+        tell_of_failure(about, error, summary, traceback)
 
     def _ended(self, code: str, *fields: str) -> str:
         return frames.outcome_record(code, self._record[0], self._record[1], *fields)

@@ -32,18 +32,20 @@ class Journal:
         return ", ".join(f"{self._counts[n]:,} {n}" for n in SUMMARY if self._counts[n])
 
     def ended(self, job: ClaimedJob, record: Record) -> None:
-        """Say what a child reports of a job, if that is worth a line."""
+        """Say what a child reports of a job, if that is worth a line.
+
+        Not that it has failed: the child has said so, with the traceback. Tracebacks of many jobs
+        are the work of many processes, and none of the supervisor's.
+        """
         code = record[0]
-        if code == frames.FAILED:
-            _say(logging.ERROR, job, f"failed at attempt {job.attempt}: {record[3]}")
-        elif code == frames.EXPECTED:
+        if code == frames.EXPECTED:
             _say(logging.INFO, job, f"failed at attempt {job.attempt}, as expected: {record[3]}")
         elif code == frames.REQUEUED:
             _say(logging.INFO, job, f"rejected, and back in the queue: {record[3]}")
         elif code == frames.RETRIED:
             delay = float(record[3])
             text = f"failed at attempt {job.attempt}, next in {delay:.3g} s: {record[4]}"
-            _say(logging.WARNING, job, text)
+            _say(logging.INFO, job, text)
         elif code == frames.CANCELLED:
             _say(logging.INFO, job, record[3])
         elif code == frames.STALE:
@@ -52,6 +54,12 @@ class Journal:
             self._counts["succeeded"] += 1
         if log.isEnabledFor(logging.DEBUG) and code in (frames.SUCCEEDED, frames.DONE):
             _say(logging.DEBUG, job, "succeeded")
+
+    def killed(self, job: ClaimedJob, verdict: Record) -> None:
+        """Say how a job ends whose process was killed because of it."""
+        if verdict[0] == frames.FAILED:
+            _say(logging.ERROR, job, f"failed at attempt {job.attempt}: {verdict[3]}")
+        self.ended(job, verdict)
 
     def written(self, batch: Batch, results: list[Any]) -> None:
         """Count what has been written down, and say what the fence refused."""

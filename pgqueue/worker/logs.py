@@ -11,6 +11,8 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from pgqueue import signals
@@ -18,8 +20,12 @@ from pgqueue.describe import describe_exception, exc_info_of, one_line, shortene
 from pgqueue.log import NOBODY, TASK_LOGGER, say_which_run
 from pgqueue.request import current
 
+log = logging.getLogger("pgqueue.worker")
+
 FORMATS = ("human", "json")
 LEVELS = ("debug", "info", "warning", "error")
+#: The loggers of what a child has to say.
+OURS = ("pgqueue.worker", TASK_LOGGER, "pgqueue.stray")
 
 
 #: What receivers get as the format of lines that are not made by one.
@@ -60,6 +66,8 @@ def configure_child(settings: Any, level: str, style: str, process: str) -> None
             if isinstance(answer, Exception):
                 raise answer
         return
+    for name in OURS:  # `logging.config` turns off what was there before it, unless told not to
+        logging.getLogger(name).disabled = False
     plain = _formatter(style, process)
     if getattr(settings, "worker_hijack_root_logger", True) is not False:
         root.handlers[:] = []
@@ -71,6 +79,33 @@ def configure_child(settings: Any, level: str, style: str, process: str) -> None
     date = getattr(settings, "worker_task_log_datefmt", None)
     _add(tasks, LineFormatter(process, task_lines, date) if task_lines else plain, number)
     signals.after_setup_task_logger.send(sender=None, logger=tasks, **about, **formats[1])
+
+
+def tell_of_failure(
+    about: Mapping[str, Any], error: BaseException | None, summary: str, traceback: str
+) -> None:
+    """Log that a job has failed for good, once: its error, and the traceback as it is stored.
+
+    `about` it: job, task, queue, attempt. Whatever handlers of the application's raise, it has
+    failed all the same.
+    """
+    said = (about["task"], about["job"], about["attempt"], summary)
+    with suppress(BaseException):
+        if not log.isEnabledFor(logging.ERROR):
+            return
+        record = log.makeRecord(
+            log.name,
+            logging.ERROR,
+            __file__,
+            0,
+            "%s[%s] failed at attempt %d: %s",
+            said,
+            exc_info_of(error),
+            extra={"about": about, "described": traceback},
+        )
+        # So that formatters of the application's need not, and cannot, unfold it for themselves.
+        record.exc_text = traceback.rstrip("\n") or None
+        log.handle(record)
 
 
 def _formats(settings: Any, style: str) -> tuple[str | None, str | None]:
@@ -129,6 +164,8 @@ def _message(record: logging.LogRecord) -> str:
 
 def _exception(record: logging.LogRecord) -> str:
     error = record.exc_info[1] if record.exc_info else None
+    if (described := getattr(record, "described", None)) is not None:
+        return str(described).rstrip("\n")
     return describe_exception(error)[1].rstrip("\n") if error is not None else ""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from support import canvas
-from support.workers import Worker
 
 
 @pytest.fixture
@@ -24,22 +23,10 @@ def worker_app():
 
 
 @pytest.fixture(scope="module")
-def steady_database(databases):
-    """A database for all tests of a module, which look at nothing but their own."""
-    with databases.migrated() as dsn:
-        yield dsn
-
-
-@pytest.fixture(scope="module")
-def steady_worker(steady_database, tmp_path_factory):
-    """A worker on it, with one process of four slots, ready."""
+def steady_worker(module_database, start_module_worker):
+    """A worker on the module's database, with one process of four slots, ready."""
     app = canvas.app
-    app._given_dsn = steady_database
-    log = tmp_path_factory.mktemp("canvas") / "worker.log"
-    worker = Worker(steady_database, log, "--processes", "1", "-c", "4", app="support.canvas")
-    try:
-        yield worker.ready()
-    finally:
-        worker.destroy()
-        app.close()
-        app._given_dsn = None
+    app._given_dsn = module_database
+    yield start_module_worker("--processes", "1", "-c", "4", app="support.canvas")
+    app.close()
+    app._given_dsn = None

@@ -23,8 +23,8 @@ PATIENCE = 30
 
 
 @pytest.fixture
-def database(steady_database):
-    return steady_database
+def database(module_database):
+    return module_database
 
 
 @pytest.fixture

@@ -105,6 +105,10 @@ def test_a_worker_with_a_server_of_its_own(project):
     with running(project, *options, until="is ready") as worker:
         said = run(project, "call", "-A", "shop", "add", "-a", "[1, 2]", "--wait", "--embedded")
         assert said.stdout.splitlines()[1:] == ["3"]
+        dsn = re.search(r"export PGQUEUE_DSN='(.*)'", (project / "log").read_text())[1]
+        call = [sys.executable, "-c", "from shop import add; print(add.delay(1, 2).get(30))"]
+        env = {**os.environ, "PGQUEUE_DSN": dsn}
+        assert subprocess.check_output(call, env=env, cwd=project) == b"3\n"
         commands = [
             path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()
         ]

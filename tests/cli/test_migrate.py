@@ -13,20 +13,37 @@ def paths():
     return [step.path for step in migrate.all_steps()]
 
 
-def test_the_plan_names_every_file_and_changes_nothing(pgq, empty_database, paths):
-    for _ in range(2):
-        said = pgq("migrate", "--plan", "--dsn", empty_database)
+@pytest.fixture
+def counted(paths):
+    migrations = sum(path.startswith("migrations/") for path in paths)
+    return f"{migrations} migrations and {len(paths) - migrations} functions"
+
+
+def test_the_plan_names_every_migration_and_changes_nothing(pgq, empty_database, paths, counted):
+    for options, shown in ((["-v"], ""), ([], "migrations/")):
+        said = pgq("migrate", "--plan", *options, "--dsn", empty_database)
         assert said.code == 0
-        assert said.lines[1:] == [f"  would apply {path}" for path in paths]
+        assert said.lines[1:] == [
+            *(f"  would apply {path}" for path in paths if path.startswith(shown)),
+            f"nothing was done: {counted} would be applied",
+        ]
 
 
+@pytest.mark.parametrize(("options", "shown"), [([], "migrations/"), (["--verbose"], "")])
 def test_files_are_shown_as_they_are_applied_and_then_there_is_nothing_to_do(
-    pgq, empty_database, paths
+    pgq, empty_database, paths, counted, options, shown
 ):
-    said = pgq("migrate", "--dsn", empty_database)
-    assert said.lines[1:-1] == [f"  applied {path}" for path in paths]
+    said = pgq("migrate", *options, "--dsn", empty_database)
+    assert said.lines[1:-1] == [f"  applied {p}" for p in paths if p.startswith(shown)]
+    assert said.lines[-1].startswith(f"{counted} applied in ")
     for option in ([], ["--plan"]):
-        assert pgq("migrate", *option, "--dsn", empty_database).lines[1:] == ["nothing to do"]
+        again = pgq("migrate", *option, "--dsn", empty_database)
+        assert again.lines[1:] == ["nothing to do: the schema is this release's"]
+
+
+def test_a_function_that_is_not_this_releases_is_counted(pgq, connection):
+    connection.execute("update pgqueue.schema_files set sha256 = '' where path ~ 'wake'")
+    assert pgq("migrate").lines[1].startswith("1 function applied in ")
 
 
 @pytest.mark.parametrize("connected", [True, False])

@@ -93,3 +93,20 @@ def test_an_error_is_one_message_and_no_traceback():
     assert said.stdout == ""
     assert said.stderr.startswith("pgq: no connection to host=/nowhere dbname=shop password=***: ")
     assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["purge", "mail"], "; give a queue as -Q mail or the application as -A mail"),
+        (["status", "shop"], "(shop); give the application as -A shop"),
+        (["call", "add", "1", "2"], "; give the arguments of a task as --args '[1, 2]'"),
+        (["jobs", "purge", "mail"], "No such command 'purge'. There is 'pgq purge'."),
+        (["retry"], "No such command 'retry'. Did you mean 'pgq jobs retry'?"),
+    ],
+)
+def test_words_that_a_command_does_not_take_are_told_where_they_belong(
+    pgq_without_database, arguments, remedy
+):
+    said = pgq_without_database(*arguments)
+    assert (said.code, remedy in said.err) == (2, True), said.err

@@ -73,6 +73,7 @@ def test_a_schedule_is_shown_with_its_times_and_jobs(pgq, nightly):
     said = pgq("schedules", "show", "nightly")
     assert "02:30:00 C" in said.out
     assert any(job in line and "queued" in line for line in said.lines)
+    assert "UTC" not in said.out  # all times are by the clock of the schedule
     document = pgq("schedules", "show", "nightly", "--json").json
     assert document["fires"][0]["job_id"] == job
     assert len(document["upcoming"]) == 5
@@ -117,7 +118,14 @@ def test_the_next_times_come_in_their_order(pgq, nightly):
     said = pgq("schedules", "next", "6")
     assert len(said.lines) == 6
     assert {line.rpartition("  ")[2] for line in said.lines} == {"often", "nightly"}
-    assert len(pgq("schedules", "next", "3", "nightly").lines) == 3
+    assert all(" UTC  " in line for line in said.lines)  # two clocks: one for both
+    for arguments in (["3", "nightly"], ["nightly", "3"]):
+        assert len(pgq("schedules", "next", *arguments).lines) == 3
+    nightly = pgq("schedules", "next", "nightly").lines
+    assert (len(nightly), any("UTC" in line for line in nightly)) == (5, False)
+    (moscow,) = pgq("schedules", "next", "1", "nightly", "--timezone", "Europe/Moscow").lines
+    assert " MSK  " in moscow
+    assert pgq("schedules", "next", "nightly", "often").code == 2
 
 
 def test_a_text_is_tried_out_without_a_database(pgq_without_database):

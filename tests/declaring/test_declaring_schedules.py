@@ -139,6 +139,19 @@ def test_what_is_wrong_is_refused_with_the_name_of_its_schedule(app, entry, comp
     assert "'nightly'" in str(raised.value)
 
 
+def test_an_added_schedule_is_named_as_what_it_is(app):
+    app.add_periodic_task(30, app.tasks["count"].s("x"), name="often", overlap="perhaps")
+    with pytest.raises(ConfigurationError, match=r"^schedule 'often': overlap='perhaps'"):
+        app.schedules()
+
+
+def test_each_application_has_a_beat_schedule_of_its_own(app):
+    app.conf.beat_schedule["often"] = {"task": "count", "schedule": 30, "args": ["x"]}
+    app.conf.timezone = "Europe/Oslo"  # which has all settings read anew
+    assert [each.name for each in app.schedules()] == ["often"]
+    assert PgQueue("other", dsn="postgresql://nowhere.invalid/").schedules() == []
+
+
 def test_a_canvas_has_many_jobs_and_is_refused(app):
     count = app.tasks["count"]
     with pytest.raises(ConfigurationError, match="several jobs"):

@@ -196,3 +196,14 @@ def test_annotations_may_be_objects_and_hold_handlers(app):
     assert task.queue == "pay"
     assert task.on_failure("error", "id", (), {}, None) == (task, "error")
     assert type(task).on_failure is on_failure  # where a worker looks
+
+
+def test_a_unique_argument_that_the_task_does_not_have_is_refused_where_it_is_declared(app):
+    with pytest.raises(InvalidOption, match=r"pay: unique=\['amuont'\]: .*; did you mean 'amount'"):
+        app.task(name="pay", unique=["amuont"])(pay)
+    with pytest.raises(InvalidOption, match="it has no argument 'x'; it has none at all"):
+        app.task(unique=["x"])(lambda: None)
+    app.task(name="any", unique=["x"])(lambda **_: None)
+    app.conf.task_annotations = {"late": {"unique": ["x"]}}
+    with pytest.raises(InvalidOption, match=r"late: unique=\['x'\]"):
+        app.task(name="late")(pay).job([1], {}, {})

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from support.workers import Worker
+
+@pytest.fixture(scope="module")
+def database(module_database):
+    return module_database
 
 
 @pytest.fixture(scope="module")
-def database(databases):
-    """A database for all tests of a module, which look at nothing but their own jobs."""
-    with databases.migrated() as dsn:
-        yield dsn
-
-
-@pytest.fixture(scope="module")
-def worker(database, tmp_path_factory):
+def worker(start_module_worker):
     """A worker named "here", with one process of four slots, ready; for two queues."""
-    log = tmp_path_factory.mktemp("here") / "worker.log"
     options = ("--processes", "1", "-c", "4", "-n", "here", "-Q", "default,other")
-    worker = Worker(database, log, *options, app="support.speaking")
-    try:
-        yield worker.ready()
-    finally:
-        worker.destroy()
+    return start_module_worker(*options, app="support.speaking")

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pgqueue.describe import describe_exception
 from pgqueue.errors import InvalidOption
 from pgqueue.log import TASK_LOGGER, TaskFormatter, get_task_logger
 from pgqueue.worker import logs
@@ -274,3 +275,26 @@ def test_a_receiver_may_add_a_handler_or_change_ours(begin, fresh, every, logger
     log_both(logger)
     assert more.getvalue() == "of anybody\n"
     assert fresh.getvalue().splitlines()[0] == "changed ??? of a task"
+
+
+def test_a_failure_is_logged_though_the_application_has_turned_off_other_loggers(begin, fresh):
+    """`logging.config.dictConfig` does so unless it is told not to."""
+    try:
+        raise ValueError("two\nlines")
+    except ValueError as error:
+        failure = error
+    ours = logging.getLogger("pgqueue.worker")
+    begin(lambda: setattr(ours, "disabled", True))
+    about = {"job": "7", "task": "pay", "queue": "default", "attempt": 2}
+    logs.tell_of_failure(about, failure, *describe_exception(failure))
+    first, *rest = fresh.getvalue().splitlines()
+    assert first.endswith(r"pay[7] failed at attempt 2: ValueError: two\nlines")
+    assert rest[0] == "    Traceback (most recent call last):"
+    assert rest[-2:] == ["    ValueError: two", "    lines"]
+
+
+def test_what_the_log_of_an_application_raises_changes_no_failure(fresh, monkeypatch):
+    ours = logging.getLogger("pgqueue.worker")
+    monkeypatch.setattr(ours, "filters", [lambda _: 1 / 0])
+    about = {"job": "7", "task": "pay", "queue": "default", "attempt": 2}
+    logs.tell_of_failure(about, None, "ValueError", "")

@@ -43,6 +43,31 @@ def worker(start_worker):
     return start_worker("--processes", "1", "-c", "4").ready()
 
 
+@pytest.fixture(scope="module")
+def module_database(databases):
+    """A database for all tests of a module, which look at nothing but their own jobs.
+
+    Where it is theirs, they say so: a fixture `database` of the module's scope that returns it.
+    """
+    with databases.migrated() as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def start_module_worker(module_database, tmp_path_factory):
+    """Starts a worker on it that is one for all tests of the module, ready."""
+    started = []
+
+    def start(*options, **about):
+        log = tmp_path_factory.mktemp("module") / "worker.log"
+        started.append(Worker(module_database, log, *options, **about))
+        return started[-1].ready()
+
+    yield start
+    for worker in started:
+        worker.destroy()
+
+
 @pytest.fixture
 def send(app):
     """Enqueues a task by name: `send("add", 1, 2, queue="mail")` returns its AsyncResult."""

@@ -126,3 +126,32 @@ def test_a_polar_night_is_passed_over_and_each_sunrise_comes_once():
         days.append(moment.date().toordinal())
         moment = tromso.next(moment, UTC, START)
     assert days == list(range(days[0], days[0] + 5))
+
+
+@pytest.mark.parametrize("text", ["0 */5 * * * *", "* * * * * */10", "0 9 1 1 * 5"])
+def test_six_fields_that_may_begin_with_the_seconds_are_refused_until_they_are_marked(text):
+    with pytest.raises(ConfigurationError, match="the last one is the seconds here") as refused:
+        checked_text(text)
+    assert f"'{text}s'" in str(refused.value)
+    assert checked_text(f"{text}s") == text
+    assert read(text) == read(f"{text}s")  # as it is stored
+
+
+@pytest.mark.parametrize("text", ["*/5 * * * * 0,30", "0 9 * * mon 7"])
+def test_six_fields_that_can_only_end_with_the_seconds_are_taken(text):
+    assert checked_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: crontab(minutes=3), r"crontab\(\) has no argument minutes=; did you mean minute="),
+        (lambda: crontab(dayofweek=3), "did you mean day_of_week="),
+        (lambda: schedule(minutes=5), r"no argument minutes=; there are: run_every, relative"),
+        (lambda: schedule(5, relativ=True), "did you mean relative="),
+        (lambda: solar("sunset", lat=1, long=2), "did you mean lon="),
+    ],
+)
+def test_a_misspelt_argument_is_told_what_it_may_be(call, said):
+    with pytest.raises(ConfigurationError, match=said):
+        call()

@@ -7,27 +7,18 @@ import datetime
 import pytest
 
 from pgqueue import MaxRetriesExceededError, TaskFailed, operations
-from support.workers import Worker
 
 WAIT = 30
 
 
 @pytest.fixture(scope="module")
-def database(databases):
-    """A database for all of these tests, which look at nothing but their own jobs."""
-    with databases.migrated() as dsn:
-        yield dsn
+def database(module_database):
+    return module_database
 
 
 @pytest.fixture(scope="module")
-def worker(database, tmp_path_factory):
-    """The worker of all of these tests."""
-    log = tmp_path_factory.mktemp("outcomes") / "worker.log"
-    worker = Worker(database, log, "--processes", "1", "-c", "4")
-    try:
-        yield worker.ready()
-    finally:
-        worker.destroy()
+def worker(start_module_worker):
+    return start_module_worker("--processes", "1", "-c", "4")
 
 
 def test_a_sync_task_runs_and_its_result_comes_back(worker, send):

@@ -120,8 +120,9 @@ def test_only_those_are_charged_with_the_end_of_their_worker_that_may_have_begun
     first.signal(signal.SIGKILL)
     first.ended()
     start_worker("--processes", "1", "-c", "2").logged(f"{fetched} of its jobs run again, 2 had")
-    charged = [result.id for result in results if result.job().crashes]
-    assert charged == [result.id for result in results[:2]]
+    charged = lambda: [result.id for result in results if result.job().crashes]  # noqa: E731
+    until(charged, "what was logged to be committed")
+    assert charged() == [result.id for result in results[:2]]
     held.free()
     assert {result.get(WAIT) for result in results} == {1}
 

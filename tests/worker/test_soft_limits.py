@@ -8,27 +8,18 @@ import pytest
 
 from pgqueue import TaskFailed, TimeLimitExceeded
 from support.limited import HANGING
-from support.workers import Worker
 
 WAIT = 60
 
 
 @pytest.fixture(scope="module")
-def database(databases):
-    """A database for all of these tests, which look at nothing but their own jobs."""
-    with databases.migrated() as dsn:
-        yield dsn
+def database(module_database):
+    return module_database
 
 
 @pytest.fixture(scope="module")
-def worker(database, tmp_path_factory):
-    """The worker of all of these tests, with one process of four slots."""
-    log = tmp_path_factory.mktemp("limited") / "worker.log"
-    worker = Worker(database, log, "--processes", "1", "-c", "4", app="support.limited")
-    try:
-        yield worker.ready()
-    finally:
-        worker.destroy()
+def worker(start_module_worker):
+    return start_module_worker("--processes", "1", "-c", "4", app="support.limited")
 
 
 #: What raises no exception until it is over.
