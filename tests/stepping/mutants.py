@@ -218,6 +218,25 @@ MUTANTS = [
         "true",
         favour="limited retry",
     ),
+    Mutant(
+        "claim in a queue with a rate",
+        "claim.sql",
+        " or q.rate_limit is not null",
+        favour="rated",
+    ),
+    Mutant(
+        "let limited jobs past the gate",
+        "functions/claim_limited.sql",
+        "unnest(ids_in) as n (queue) where n.queue = g.queue",
+        "unnest(ids_in, ids_of) as n (queue, key) where n.queue = g.queue and n.key ^@ ':'",
+        favour="rated limited",
+    ),
+    Mutant(
+        "ask each line for all that the gate lets through",
+        "functions/claim_limited.sql",
+        ", greatest(1, t.gap / t.lines_here)",
+        favour="rated limited",
+    ),
     # Unique keys.
     Mutant(
         "take a key that is held",
