@@ -84,9 +84,11 @@ def fill(
     most: int | None,
     rate_limit: str | None = None,
     burst: int = 1,
+    queue: str = "default",
 ) -> None:
     """Insert limited jobs."""
     limits = {"max_concurrency": most, "rate_limit": rate_limit, "rate_burst": burst}
+    limits["queue"] = queue
     ask(place, "fill_parked", task=task, jobs=jobs, keys=keys, **limits)
 
 

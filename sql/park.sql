@@ -59,7 +59,8 @@ with task as materialized (
     cross join lateral (
         select j.ctid as place, j.task, j.state
         from pgqueue.jobs_live j
-        where j.limit_key = ':' || r.queue
+        where cardinality(%(tasks)s::text[]) > 0
+          and j.limit_key = ':' || r.queue
           and j.queue = r.queue
           and j.due_at is not null
         order by j.priority desc, j.due_at, j.id
