@@ -166,8 +166,8 @@ MUTANTS = [
     Mutant(
         "let in whatever runs",
         "functions/claim_limited.sql",
-        "b.max_concurrency - b.held",
-        "b.max_concurrency",
+        "p.max_concurrency - p.held",
+        "p.max_concurrency",
         favour="limited",
     ),
     Mutant(
