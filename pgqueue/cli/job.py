@@ -24,7 +24,7 @@ def show_job(
     _field("state", f"{job.state} (Celery: {celery_state(job)})")
     _field("queue", f"{job.queue}, priority {job.priority}")
     if job.limit_key:
-        _field("limit", f"{job.limit_key}: {_limits(limit)}")
+        _field("limit", f"{job.limit_key}: {_limits(job, limit)}")
     allowed = f" of {job.max_attempts}" if job.max_attempts and job.max_attempts < FOREVER else ""
     _field("attempt", f"{job.attempt}{allowed}" if job.attempt else f"none yet{allowed}")
     if job.crashes:
@@ -44,15 +44,16 @@ def show_job(
         _show_attempt(attempt)
 
 
-def _limits(limit: LimitRow | None) -> str:
+def _limits(job: JobRow, limit: LimitRow | None) -> str:
     """Say what a job's limits are, and what it waits for; None: no worker has seen them yet."""
     if limit is None:
         return "no worker has looked at it yet"
     allowed = "" if limit.max_concurrency is None else f" of {limit.max_concurrency}"
     said = [f"{limit.running:,}{allowed} run", f"{limit.waiting:,} wait"]
-    said += [limit.rate_limit] if limit.rate_limit else []
-    said += [f"{limit.queue_rate} for all of {limit.queue}"] if limit.queue_rate else []
-    return f"{', '.join(said)}; {limit.why}"
+    why = limit.why if job.state == "queued" and limit.why not in said else ""
+    rates = [limit.rate_limit, limit.queue_rate and f"{limit.queue_rate} for all of {limit.queue}"]
+    said += [rate for rate in rates if rate and rate not in why]
+    return ", ".join([*said, why] if why else said)
 
 
 def _moments(job: JobRow) -> list[tuple[str, datetime]]:

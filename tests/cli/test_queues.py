@@ -218,8 +218,14 @@ def test_a_limited_job_is_shown_with_what_it_waits_for(pgq, jobs):
     assert "limit      add: no worker has looked at it yet" in pgq("jobs", "show", waiting).lines
     jobs.run(operations.claim_limited(jobs.register(), ["default"], ["add"], 8))
     shown = pgq("jobs", "show", waiting)
-    assert "limit      add: 1 of 1 run, 1 wait; 1 of 1 run" in shown.lines
+    assert "limit      add: 1 of 1 run, 1 wait" in shown.lines
     assert pgq("jobs", "show", "--json", waiting).json["limit"]["max_concurrency"] == 1
+    jobs.run(operations.rate_queue("mail", "10/m"))
+    mail = [jobs.add(queue="mail") for _ in range(2)]
+    jobs.run(operations.park(["mail"], {}, known=["add"]))
+    jobs.run(operations.claim_limited(jobs.register(queues=["mail"]), ["mail"], ["add"], 8))
+    (said,) = [line for line in pgq("jobs", "show", mail[1]).lines if line.startswith("limit")]
+    assert ":mail: 1 run, 1 wait, 10/m for all of mail, next in " in said
     assert pgq("queues", "list").lines[1].endswith("limited: 1 of the ready")
 
 
