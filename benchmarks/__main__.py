@@ -76,7 +76,7 @@ def main(names: tuple[str, ...], scale: float, dsn: str | None, keep: bool) -> N
     anatomy   where the time of one job goes                          1 min
     canvas    chords, chains and large groups                         1 min
     limits    limited jobs, and plain ones beside a million of them   5 min
-    exact     rates, while workers are killed and restarted          11 min
+    exact     rates and places, while workers are killed and frozen   16 min
     soak      everything at once, for six hours                       6 h
     plots     draw docs/images/ from results/; needs matplotlib
     tables    renew the tables of docs/performance.md from results/

@@ -49,6 +49,20 @@ def stuck(key: int) -> int:
     return key
 
 
+@app.task(name="limited.few", max_concurrency=3)
+def few(key: int) -> int:
+    """Take a moment, three at once."""
+    time.sleep(0.03)
+    return key
+
+
+@app.task(name="limited.lane", max_concurrency=1, concurrency_key="key")
+def lane(key: int) -> int:
+    """Take a moment, one of each key at once."""
+    time.sleep(0.03)
+    return key
+
+
 @app.task(name="limited.spread", rate_limit="20/s")
 def spread(key: int) -> int:
     """Do nothing, twenty times a second."""

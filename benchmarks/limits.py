@@ -1,8 +1,8 @@
 """Limits: how fast limited jobs go, how soon a place is taken again, and what plain jobs notice.
 
-Two workers drain jobs of one key with eight places, of a serial lane, and of a thousand keys that
-take turns. Then plain jobs are drained, alone, and beside a million jobs that have a rate and
-100,000 of a key that is full.
+Two workers drain jobs of one key with eight places, of a serial lane, of a thousand keys that take
+turns, and of a queue with a rate that is never reached. Then plain jobs are drained, alone, and
+beside a million jobs that have a rate and 100,000 of a key that is full.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.limited import APP, eight, noop, seldom, serial, stuck, turns
 from benchmarks.results import Verdict, at_least, at_most
 from benchmarks.setting import Setting, ask
+from pgqueue import operations
 from pgqueue.bench import worker
 from pgqueue.bench.figures import rate
 from pgqueue.bench.scratch import Scratch
@@ -24,6 +25,8 @@ KINDS = {
     "a serial lane": (serial.name, 2_000, 1, 1),
     "1,000 keys by turns": (turns.name, 20_000, 1_000, None),
 }
+#: Jobs without limits in a queue that has a rate: how many, and a rate that is no obstacle.
+RATED, OF_QUEUE, NEVER_REACHED = "a queue with a rate", 10_000, ("100000/s", 1000)
 PLAIN, ROUNDS, WORKERS = 60_000, 3, 2
 SELDOM, STUCK = 1_000_000, 100_000
 #: A place is taken again within so many milliseconds.
@@ -41,6 +44,11 @@ def measure(setting: Setting) -> dict[str, Any]:
             result["kinds"][name] = drained(place, task, setting.count(jobs))
             if task == serial.name:
                 result["gaps"] = gaps(place, task)
+        setting.say(RATED)
+        empty(place)
+        place.run(operations.rate_queue("default", *NEVER_REACHED))
+        place.fill(setting.count(OF_QUEUE))
+        result["kinds"][RATED] = drained(place, noop.name, setting.count(OF_QUEUE))
         for turn in range(ROUNDS):
             pair = {}
             for crowded in (turn % 2 == 0, turn % 2 == 1):
@@ -84,9 +92,11 @@ def fill(
     most: int | None,
     rate_limit: str | None = None,
     burst: int = 1,
+    queue: str = "default",
 ) -> None:
     """Insert limited jobs."""
     limits = {"max_concurrency": most, "rate_limit": rate_limit, "rate_burst": burst}
+    limits["queue"] = queue
     ask(place, "fill_parked", task=task, jobs=jobs, keys=keys, **limits)
 
 

@@ -82,6 +82,18 @@ def checked_rate(value: object) -> str | float | None:
     )
 
 
+def checked_plain_rate(value: object) -> str:
+    """Return a rate as SQL reads it, if it is one that lets anything start; refuse it if not.
+
+    >>> checked_plain_rate("1_000/m"), checked_plain_rate(2.5)
+    ('1000/m', '2.5')
+    """
+    rate = checked_rate(value)
+    if rate is None or _is_zero(rate):
+        raise InvalidOption(f"rate_limit={value!r}: nothing would start")
+    return _plain(rate)
+
+
 def checked_count(name: str, value: object) -> int:
     """Return a number of jobs if it is one; refuse it if not.
 

@@ -280,6 +280,8 @@ class JobRow:
     failures: int
     parent_id: str | None = None
     root_id: str | None = None
+    #: Under which its limits count until it has ended; None: it has none.
+    limit_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +323,23 @@ class QueueRow:
     max_depth: int | None = None
     #: For how many seconds its finished jobs are kept; None: as long as all others.
     keep: float | None = None
+    #: How often its jobs start, and how many at once after a rest; None: as often as they like.
+    rate_limit: str | None = None
+    rate_burst: int | None = None
+    #: How many of those that are ready are limited: they wait for their limits, or for a slot.
+    limited: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no more may be enqueued."""
+        return self.max_depth is not None and self.ready + self.scheduled >= self.max_depth
+
+
+class LimitsDue(NamedTuple):
+    """In how many seconds there is a limited job to look after, and whether a queue has a rate."""
+
+    seconds: float | None
+    rated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +354,15 @@ class LimitRow:
     running: int
     waiting: int
     next_look: float
+    #: The rate of the queue, if it has one, and in how many seconds the next may start there; None:
+    #: now.
+    queue_rate: str | None = None
+    queue_opens: float | None = None
+
+    @property
+    def next_start(self) -> float:
+        """In how many seconds the next may start, as far as rates go."""
+        return self.next_look if self.queue_opens is None else max(self.next_look, self.queue_opens)
 
     @property
     def why(self) -> str:
@@ -347,10 +375,12 @@ class LimitRow:
             return "nothing waits"
         if self.max_concurrency is not None and self.running >= self.max_concurrency:
             return f"{self.running} of {self.max_concurrency} run"
-        if self.next_look <= 0:
+        if self.next_start <= 0:
             return "for a free slot"
         rate = f"{self.rate_limit}, " if self.rate_limit else ""
-        return f"{rate}next in {self.next_look:.3g} s"
+        if self.next_start > self.next_look:
+            rate = f"{self.queue_rate} for all of {self.queue}, "
+        return f"{rate}next in {self.next_start:.3g} s"
 
 
 @dataclass(frozen=True, slots=True)

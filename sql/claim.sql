@@ -16,6 +16,8 @@
 -- which passes over nothing. The mark of the transaction that wrote the row itself (xmin) says nothing
 -- of the kind: follow() locks who waits before it queues them.
 --
+-- Queues that are paused are passed over; so are those with a rate, whose jobs claim_limited lets in.
+--
 -- A worker whose lease is over gets nothing. Its row is locked against a rescue meanwhile, so that
 -- none can declare the worker dead, look for its jobs, and miss those that are being claimed here.
 with lanes as materialized (
@@ -23,7 +25,9 @@ with lanes as materialized (
     from unnest(%(queues)s::text[], %(priorities)s::smallint[],
                       %(run_ats)s::timestamptz[], %(ids)s::uuid[])
         with ordinality as l (queue, priority, run_at, id, rank)
-    where not exists (select from pgqueue.queues q where q.name = l.queue and q.paused_at is not null)
+    where not exists (
+        select from pgqueue.queues q
+        where q.name = l.queue and (q.paused_at is not null or q.rate_limit is not null))
     order by l.rank
 ), due as materialized (
     select j.place

@@ -8,7 +8,7 @@ select
     case when j.state = 'queued' and j.attempt > 0 then j.past_errors -> -1 ->> 'traceback'
          else j.traceback end as traceback,
     coalesce(jsonb_array_length(j.past_errors), 0) as failures,
-    j.parent_id::text, j.root_id::text
+    j.parent_id::text, j.root_id::text, j.limit_key
 from pgqueue.jobs j
 where j.root_id = %(root_id)s::uuid and j.id <> %(root_id)s::uuid
 order by j.id

@@ -261,8 +261,15 @@ declare
     rooms    integer[];
     started  timestamptz[];
     paces    interval[];
+    entered  text[];
+    rated    text[];
+    gated    text[];
+    gaps     integer[];
+    opened   timestamptz[];
+    strides  interval[];
     ids      uuid[];
     ids_of   text[];
+    ids_in   text[];
     numbers  integer[];
 begin
     if not exists (
@@ -271,9 +278,42 @@ begin
     then
         wanted := 0;
     end if;
-    served := array(
-        select s.queue from unnest(served) as s (queue)
-        where not exists (select from pgqueue.queues q where q.name = s.queue and q.paused_at is not null));
+    select array_agg(s.queue), array_agg(s.queue) filter (where not s.rated),
+        array_agg(s.queue) filter (where s.rated)
+    into served, entered, rated
+    from (
+        select s.queue, rates and q.rate_limit is not null as rated
+        from unnest(served) as s (queue)
+        left join pgqueue.queues q on q.name = s.queue
+        where q.paused_at is null
+    ) s;
+    if rated is not null then
+        moment := pgqueue.now();
+        with own as materialized (
+            select p.queue, p.next_start
+            from pgqueue.paces p
+            where p.queue = any (rated)
+            order by p.queue
+            for update skip locked
+        ), room as materialized (
+            select q.name as queue, o.next_start, e.every, r.starts, coalesce(r.room, wanted) as room
+            from pgqueue.queues q
+            left join own o on o.queue = q.name
+            cross join lateral (select pgqueue.rate_interval(q.rate_limit) as every) e
+            cross join lateral pgqueue.rate_room(moment, o.next_start, e.every, q.rate_burst) r
+            where q.name = any (rated) and (o.queue is not null or wanted < 1)
+        ), mended as (
+            update pgqueue.paces p
+            set next_start = r.starts
+            from room r
+            where p.queue = r.queue and r.next_start > r.starts
+        )
+        select array_agg(r.queue), array_agg(r.room), array_agg(r.starts), array_agg(r.every)
+        into gated, gaps, opened, strides
+        from room r
+        where r.room > 0;
+        entered := entered || gated;
+    end if;
 
     with absorbed as materialized (
         select n.place
@@ -318,7 +358,7 @@ begin
     moment := pgqueue.now();
     with found as materialized (
         select l.line
-        from unnest(served) as s (queue)
+        from unnest(entered) as s (queue)
         cross join lateral (
             select l as line, l.next_at
             from pgqueue.lines l
@@ -377,18 +417,15 @@ begin
             (select count(*) from unnest(held_by) as h (limit_key) where h.limit_key = k.limit_key) as held
         from unnest(keys) k
         left join pgqueue.task_settings s on s.task = k.task
-    ), base as materialized (
-        select p.*, greatest(moment, case when p.next_start is not null
-            then least(p.next_start, moment + p.rate_burst * p.every) end) as starts
-        from pace p
     ), room as materialized (
-        select b.limit_key, b.every, b.starts, least(
-            b.max_concurrency - b.held,
-            floor(b.rate_burst - extract(epoch from b.starts - moment) / extract(epoch from b.every)),
-            wanted)::integer as room
-        from base b
+        select p.limit_key, p.every, r.starts,
+            least(p.max_concurrency - p.held, r.room, wanted)::integer as room
+        from pace p
+        cross join lateral pgqueue.rate_room(moment, p.next_start, p.every, p.rate_burst) r
     ), line as materialized (
-        select r.*, d.queue, d.rank, row_number() over (order by r.room > 0 desc, d.rank) as turn
+        select r.*, d.queue, d.rank, coalesce(g.gap, wanted) as gap,
+            r.room > 0 and row_number() over (partition by d.queue order by r.room > 0 desc, d.rank)
+                           <= coalesce(g.gap, wanted) as open
         from room r
         cross join lateral (
             select d.queue, d.rank
@@ -397,14 +434,22 @@ begin
             order by d.rank
             limit 1
         ) d
+        left join unnest(gated, gaps) as g (queue, gap) on g.queue = d.queue
+    ), turn as materialized (
+        select l.*,
+            row_number() over (order by l.open desc, l.rank) as turn,
+            count(*) filter (where l.open) over () as lines,
+            count(*) filter (where l.open) over (partition by l.queue) as lines_here
+        from line l
     )
     select
-        array_agg(l.limit_key), array_agg(l.queue), array_agg(l.room), array_agg(l.starts),
-        array_agg(l.every),
-        array_agg(case when l.room > 0 and l.turn <= wanted
-                       then least(l.room, greatest(1, wanted / s.some)) else 0 end)
+        array_agg(t.limit_key), array_agg(t.queue), array_agg(t.room), array_agg(t.starts),
+        array_agg(t.every),
+        array_agg(case when t.open and t.turn <= wanted
+                       then least(t.room, greatest(1, wanted / t.lines), greatest(1, t.gap / t.lines_here))
+                       else 0 end)
     into names, places, rooms, started, paces, asked
-    from line l, (select count(*)::integer as some from line x where x.room > 0) s;
+    from turn t;
 
     with line as materialized (
         select l.* from unnest(names, places, asked) as l (limit_key, queue, asked) where l.asked > 0
@@ -443,11 +488,21 @@ begin
             worker_id = claimant_id,
             started_at = moment
         where j.ctid = any (array(select place from ready)) and exists (select from claimant)
-        returning j.id, j.limit_key, j.claim
+        returning j.id, j.limit_key, j.queue, j.claim
     )
-    select array_agg(c.id), array_agg(c.limit_key), array_agg(c.claim)
-    into ids, ids_of, numbers
+    select array_agg(c.id), array_agg(c.limit_key), array_agg(c.queue), array_agg(c.claim)
+    into ids, ids_of, ids_in, numbers
     from claimed c;
+
+    if gated is not null and ids is not null then
+        update pgqueue.paces p
+        set next_start = greatest(g.starts, moment) + n.new * g.every
+        from unnest(gated, opened, strides) as g (queue, starts, every)
+        cross join lateral (
+            select count(*) as new from unnest(ids_in) as n (queue) where n.queue = g.queue
+        ) n
+        where p.queue = g.queue and n.new > 0 and g.every is not null;
+    end if;
 
     update pgqueue.limits k
     set holders = h.ids,
@@ -521,7 +576,10 @@ begin
     from (
         select distinct l.queue
         from unnest(places, asked, rooms) as l (queue, asked, room)
+        left join unnest(gated, gaps) as g (queue, gap) on g.queue = l.queue
         where l.room > 0 and l.room > l.asked and coalesce(cardinality(ids), 0) >= wanted
+          and (g.gap is null
+               or g.gap > (select count(*) from unnest(ids_in) as n (queue) where n.queue = l.queue))
     ) q;
 
     return query select j.* from pgqueue.jobs_live j where j.id = any (ids);
@@ -1135,8 +1193,11 @@ CREATE TABLE pgqueue.queues (
     paused_at timestamp with time zone,
     max_depth integer,
     keep interval,
+    rate_limit text,
+    rate_burst integer DEFAULT 1 NOT NULL,
     CONSTRAINT queues_keep_check CHECK ((keep >= '00:00:00'::interval)),
-    CONSTRAINT queues_max_depth_check CHECK ((max_depth >= 0))
+    CONSTRAINT queues_max_depth_check CHECK ((max_depth >= 0)),
+    CONSTRAINT queues_rate_burst_check CHECK (((rate_burst >= 1) AND (rate_burst <= 100000)))
 );
 
 CREATE FUNCTION pgqueue.keep_finished(queue text, keep interval) RETURNS void
@@ -1321,6 +1382,41 @@ end $_$;
 CREATE FUNCTION pgqueue.rate_interval(rate text) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT CASE WHEN (r.number > (0)::numeric) THEN ((LEAST('32000000000000'::numeric, ceil((((1000000)::numeric * (CASE r.period WHEN 'm'::text THEN 60 WHEN 'h'::text THEN 3600 ELSE 1 END)::numeric) / r.number))))::double precision * '00:00:00.000001'::interval) ELSE NULL::interval END AS "case" FROM (SELECT CASE WHEN (rate_interval.rate ~ '^[0-9]{1,20}(\.[0-9]{0,40})?(/[smh])?$'::text) THEN (split_part(rate_interval.rate, '/'::text, 1))::numeric ELSE NULL::numeric END AS number, NULLIF(split_part(rate_interval.rate, '/'::text, 2), ''::text) AS period) r);
+
+CREATE FUNCTION pgqueue.rate_queue(queue text, rate_limit text, rate_burst integer DEFAULT 1) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_variable
+begin
+    if queue is null or queue = '' then
+        raise exception 'pgqueue.rate_queue: queue must be the name of a queue' using errcode = '22023';
+    end if;
+    if rate_limit is not null and pgqueue.rate_interval(rate_limit) is null then
+        raise exception 'pgqueue.rate_queue: rate_limit is %, but must be so many a second, or a text such as 10/s, 10/m, 10/h',
+            to_json(rate_limit) using errcode = '22023',
+            hint = 'null takes the rate away; pgqueue.pause() has nothing start';
+    end if;
+    if rate_burst is null or rate_burst not between 1 and 100000 then
+        raise exception 'pgqueue.rate_queue: rate_burst is %, but must be 1 to 100000', rate_burst
+            using errcode = '22023';
+    end if;
+    insert into pgqueue.paces (queue) values (queue)
+    on conflict do nothing;
+    insert into pgqueue.queues as q (name, rate_limit, rate_burst)
+    values (queue, rate_limit, rate_burst)
+    on conflict (name) do update set rate_limit = excluded.rate_limit, rate_burst = excluded.rate_burst;
+    perform pgqueue.wake(queue, 'pgqueue.jobs');
+end $$;
+
+CREATE FUNCTION pgqueue.rate_room(moment timestamp with time zone, next_start timestamp with time zone, every interval, burst integer) RETURNS TABLE(starts timestamp with time zone, room double precision)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select
+        s.starts,
+        floor(burst - extract(epoch from s.starts - moment) / extract(epoch from every))::float8
+    from (select greatest(moment, case when next_start is not null
+              then least(next_start, moment + burst * every) end) as starts) s
+$$;
 
 CREATE FUNCTION pgqueue.remove_schedule(name text) RETURNS boolean
     LANGUAGE plpgsql
@@ -1784,6 +1880,12 @@ CREATE TABLE pgqueue.lines (
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
 
+CREATE TABLE pgqueue.paces (
+    queue text NOT NULL,
+    next_start timestamp with time zone
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+
 CREATE VIEW pgqueue.queue_stats AS
  SELECT COALESCE(j.queue, q.name) AS queue,
     (q.paused_at IS NOT NULL) AS paused,
@@ -1793,12 +1895,19 @@ CREATE VIEW pgqueue.queue_stats AS
     COALESCE(j.running, (0)::bigint) AS running,
     j.oldest_ready,
     q.max_depth,
-    q.keep
+    q.keep,
+    q.rate_limit,
+        CASE
+            WHEN (q.rate_limit IS NOT NULL) THEN q.rate_burst
+            ELSE NULL::integer
+        END AS rate_burst,
+    COALESCE(j.limited, (0)::bigint) AS limited
    FROM (( SELECT l.queue,
             count(*) FILTER (WHERE (l.state = 'waiting'::pgqueue.job_state)) AS waiting,
             count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (COALESCE(l.due_at, l.run_at) <= t.now))) AS ready,
             count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (COALESCE(l.due_at, l.run_at) > t.now))) AS scheduled,
             count(*) FILTER (WHERE (l.state = 'running'::pgqueue.job_state)) AS running,
+            count(*) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (l.due_at <= t.now))) AS limited,
             (t.now - min(COALESCE(l.due_at, l.run_at)) FILTER (WHERE ((l.state = 'queued'::pgqueue.job_state) AND (COALESCE(l.due_at, l.run_at) <= t.now)))) AS oldest_ready
            FROM pgqueue.jobs_live l,
             ( SELECT pgqueue.now() AS now) t
@@ -1929,6 +2038,9 @@ ALTER TABLE ONLY pgqueue.limits
 
 ALTER TABLE ONLY pgqueue.lines
     ADD CONSTRAINT lines_pkey PRIMARY KEY (limit_key, queue);
+
+ALTER TABLE ONLY pgqueue.paces
+    ADD CONSTRAINT paces_pkey PRIMARY KEY (queue);
 
 ALTER TABLE pgqueue.jobs_live
     ADD CONSTRAINT payload_takes_at_most_64_mb CHECK (((pg_column_size(args) <= 67108864) AND (pg_column_size(kwargs) <= 67108864) AND (COALESCE(pg_column_size(headers), 0) <= 67108864))) NOT VALID;

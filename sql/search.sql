@@ -9,7 +9,7 @@ select
     case when j.state = 'queued' and j.attempt > 0 then j.past_errors -> -1 ->> 'traceback'
          else j.traceback end as traceback,
     coalesce(jsonb_array_length(j.past_errors), 0) as failures,
-    j.parent_id::text, j.root_id::text
+    j.parent_id::text, j.root_id::text, j.limit_key
 from pgqueue.jobs j
 where (%(state)s::pgqueue.job_state is null or j.state = %(state)s::pgqueue.job_state)
   and (%(queue)s::text is null or j.queue = %(queue)s::text)

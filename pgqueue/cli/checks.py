@@ -335,7 +335,7 @@ def judge_workers(rows: list[WorkerRow]) -> Iterator[Finding]:
 
 
 def tasks(session: Session) -> Iterator[Finding]:
-    """Look for jobs that no live worker can claim, and for paused queues."""
+    """Look for jobs that no live worker can claim, and for paused and full queues."""
     stuck = session.run(operations.unclaimable())
     for queue, task, number, _ in stuck[:MOST_TASKS]:
         what = f"{formats.plural(number, 'job')} of {task} in queue {queue}"
@@ -350,6 +350,13 @@ def tasks(session: Session) -> Iterator[Finding]:
         if row.paused and row.ready:
             text = f"{row.queue} is paused, and {formats.plural(row.ready, 'job')} wait in it"
             yield Finding(WARNING, "queues", text, f"pgq queues resume {row.queue}")
+        if row.full:
+            waiting = formats.plural(row.ready + row.scheduled, "job")
+            text = f"{row.queue} is full: {waiting} may wait and do, so that enqueues fail"
+            advice = (
+                f"have more workers serve it, or raise its limit: pgq queues limit {row.queue} …"
+            )
+            yield Finding(WARNING, "queues", text, advice)
 
 
 def schedules(session: Session) -> Iterator[Finding]:
@@ -380,12 +387,12 @@ def judge_schedules(rows: list[ScheduleRow], now: datetime) -> Iterator[Finding]
 def limits(session: Session) -> Iterator[Finding]:
     """Say what limited jobs wait for; a key that is due and not looked at has nobody to do it."""
     late = [
-        row for row in session.run(operations.limits()) if row.waiting and row.next_look < -OVERDUE
+        row for row in session.run(operations.limits()) if row.waiting and row.next_start < -OVERDUE
     ]
     for row in late[:MOST_TASKS]:
         text = (
             f"{formats.plural(row.waiting, 'job')} of {row.limit_key} in queue {row.queue} could "
-            f"start for {-row.next_look:.0f} s"
+            f"start for {-row.next_start:.0f} s"
         )
         yield Finding(WARNING, "limits", text, "have workers with free slots serve that queue")
 

@@ -10,17 +10,21 @@ import click
 from pgqueue.cli import formats
 from pgqueue.describe import one_line
 from pgqueue.outcomes import celery_state
-from pgqueue.rows import FOREVER, Attempt, JobRow
+from pgqueue.rows import FOREVER, Attempt, JobRow, LimitRow
 
 NAME = 11  # columns of a field's name
 
 
-def show_job(job: JobRow, attempts: Sequence[Attempt], now: datetime) -> None:
+def show_job(
+    job: JobRow, attempts: Sequence[Attempt], now: datetime, limit: LimitRow | None = None
+) -> None:
     """Print everything that is known of a job."""
     _field("id", job.id)
     _field("task", job.task)
     _field("state", f"{job.state} (Celery: {celery_state(job)})")
     _field("queue", f"{job.queue}, priority {job.priority}")
+    if job.limit_key:
+        _field("limit", f"{job.limit_key}: {_limits(job, limit)}")
     allowed = f" of {job.max_attempts}" if job.max_attempts and job.max_attempts < FOREVER else ""
     _field("attempt", f"{job.attempt}{allowed}" if job.attempt else f"none yet{allowed}")
     if job.crashes:
@@ -38,6 +42,18 @@ def show_job(job: JobRow, attempts: Sequence[Attempt], now: datetime) -> None:
         _field("error", job.error)
     for attempt in attempts:
         _show_attempt(attempt)
+
+
+def _limits(job: JobRow, limit: LimitRow | None) -> str:
+    """Say what a job's limits are, and what it waits for; None: no worker has seen them yet."""
+    if limit is None:
+        return "no worker has looked at it yet"
+    allowed = "" if limit.max_concurrency is None else f" of {limit.max_concurrency}"
+    said = [f"{limit.running:,}{allowed} run", f"{limit.waiting:,} wait"]
+    why = limit.why if job.state == "queued" and limit.why not in said else ""
+    rates = [limit.rate_limit, limit.queue_rate and f"{limit.queue_rate} for all of {limit.queue}"]
+    said += [rate for rate in rates if rate and rate not in why]
+    return ", ".join([*said, why] if why else said)
 
 
 def _moments(job: JobRow) -> list[tuple[str, datetime]]:

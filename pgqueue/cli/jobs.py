@@ -143,11 +143,15 @@ def show(target: Target, job: str, as_json: bool) -> None:
         if found is None:
             raise Failure(unknown(job))
         attempts = session.run(operations.attempts(job))
+        limit = session.run(operations.limits(1, job=job)) if found.limit_key else []
         now = session.run(operations.now())
     if as_json:
-        formats.emit(formats.job_document(found, attempts=[asdict(each) for each in attempts]))
+        details = {"limit": limit[0]} if limit else {}
+        formats.emit(
+            formats.job_document(found, attempts=[asdict(each) for each in attempts], **details)
+        )
     else:
-        show_job(found, attempts, now.astimezone(UTC))
+        show_job(found, attempts, now.astimezone(UTC), limit[0] if limit else None)
 
 
 @jobs.command(

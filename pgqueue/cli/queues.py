@@ -1,15 +1,17 @@
-"""`pgq queues`: list, pause, resume, limit, keep."""
+"""`pgq queues`: list, pause, resume, limit, rate, keep."""
 
 from __future__ import annotations
 
 import click
 
 from pgqueue import operations
+from pgqueue.allowance import MOST, checked_plain_rate
 from pgqueue.cli import formats
 from pgqueue.cli.database import Session, Target
 from pgqueue.cli.options import Failure, database_options, examples, json_option
 from pgqueue.cli.status import show_limits, show_queues
 from pgqueue.describe import one_line
+from pgqueue.errors import InvalidOption
 from pgqueue.limits import LONGEST
 from pgqueue.options import checked_name
 
@@ -29,7 +31,11 @@ def queues() -> None:
 @json_option
 @database_options
 def list_queues(target: Target, as_json: bool) -> None:
-    """List the queues that hold unfinished jobs, are paused or have a limit."""
+    """List the queues that hold unfinished jobs, are paused or have a limit.
+
+    Jobs that are ready and limited are counted apart, too: they wait for their limits, or for a
+    slot. `pgq queues limits` says for which.
+    """
     with target.session() as session:
         rows = session.run(operations.queues())
     if as_json:
@@ -113,6 +119,27 @@ def limit(target: Target, name: str, most: int | None) -> None:
     click.echo(f"{one_line(name)}: {said} may wait")
 
 
+@queues.command(epilog=examples("pgq queues rate mail 10/m --burst 3", "pgq queues rate mail none"))
+@click.argument("name")
+@click.argument("rate", metavar="RATE|none", callback=lambda _ctx, _param, said: _rate(said))
+@click.option(
+    "--burst", type=click.IntRange(1, MOST), default=1, metavar="N", show_default=True,
+    help="How many may start at once after a rest.",
+)  # fmt: skip
+@database_options
+def rate(target: Target, name: str, rate: str | None, burst: int) -> None:
+    """Limit how often jobs of a queue start: 10/s, 10/m, 10/h.
+
+    All of them together, over all workers and whoever enqueues; tasks keep their own limits
+    besides. It counts at once. `none` takes the rate away.
+    """
+    with target.session() as session:
+        session.run(operations.rate_queue(checked_name("queue", name), rate, burst))
+    said = "jobs start as often as they like" if rate is None else f"at most {rate} start"
+    more = f", {burst:,} at once after a rest" if rate is not None and burst > 1 else ""
+    click.echo(f"{one_line(name)}: {said}{more}")
+
+
 @queues.command(epilog=examples("pgq queues keep pings 3600", "pgq queues keep pings none"))
 @click.argument("name")
 @click.argument("seconds", metavar="SECONDS|none", callback=lambda _ctx, _param, said: _age(said))
@@ -139,6 +166,16 @@ def _age(said: str) -> float | None:
     if not 0 <= seconds <= LONGEST:
         raise click.BadParameter(f"give a number of seconds up to {LONGEST:,}, or none")
     return seconds
+
+
+def _rate(said: str) -> str | None:
+    if said == "none":
+        return None
+    try:
+        return checked_plain_rate(said)
+    except InvalidOption:
+        hint = "give a rate such as 10/s, 10/m or 10/h, or none; pgq queues pause has nothing start"
+        raise click.BadParameter(hint) from None
 
 
 def _most(said: str) -> int | None:

@@ -147,10 +147,14 @@ def _said(queue: QueueRow) -> Iterator[str]:
     if queue.paused:
         yield "paused"
     if queue.max_depth is not None:
-        full = queue.ready + queue.scheduled >= queue.max_depth
-        yield f"{'full' if full else 'limit'}: {queue.max_depth:,}"
+        yield f"{'full' if queue.full else 'limit'}: {queue.max_depth:,}"
+    if queue.rate_limit is not None:
+        burst = f" (burst {queue.rate_burst:,})" if (queue.rate_burst or 1) > 1 else ""
+        yield f"rate: {queue.rate_limit}{burst}"
     if queue.keep is not None:
         yield f"kept: {formats.age(queue.keep)}"
+    if queue.limited:
+        yield f"limited: {queue.limited:,} of the ready"
 
 
 def show_limits(limits: list[LimitRow]) -> None:

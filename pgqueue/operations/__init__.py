@@ -10,6 +10,7 @@ from pgqueue.operations.control import (
     keep_finished as keep_finished,
     limit_queue as limit_queue,
     pause as pause,
+    rate_queue as rate_queue,
     resume as resume,
     set_rate_limit as set_rate_limit,
     set_time_limit as set_time_limit,

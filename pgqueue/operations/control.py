@@ -62,6 +62,12 @@ def limit_queue(queue: str, max_depth: int | None) -> Query[None]:
     return Query("limit_queue", {"queue": queue, "max_depth": max_depth}, nothing)
 
 
+def rate_queue(queue: str, rate_limit: str | None, rate_burst: int = 1) -> Query[None]:
+    """Limit how often jobs of a queue start; None: as often as they like."""
+    params = {"queue": queue, "rate_limit": rate_limit, "rate_burst": rate_burst}
+    return Query("rate_queue", params, nothing)
+
+
 def keep_finished(queue: str, seconds: float | None) -> Query[None]:
     """Say for how long a queue's finished jobs are kept; None: as long as all others."""
     return Query("keep_finished", {"queue": queue, "seconds": seconds}, nothing)

@@ -9,7 +9,7 @@ from pgqueue.allowance import Allowance
 from pgqueue.arrays import plain_array, text_array
 from pgqueue.operations.values import single_value
 from pgqueue.query import Query
-from pgqueue.rows import ClaimedJob, LimitRow
+from pgqueue.rows import ClaimedJob, LimitRow, LimitsDue
 
 #: How far into each lane a worker looks for jobs to be parked.
 HEAD = 2_000
@@ -39,15 +39,26 @@ def claim_limited(
     return Query("claim_limited", params, lambda rows: [ClaimedJob(*row) for row in rows])
 
 
-def limits_due(queues: Iterable[str]) -> Query[float | None]:
-    """Return the seconds until there is a limited job to look after; None if there is none."""
-    return Query("limits_due", {"queues": text_array(queues)}, single_value)
+def limits_due(queues: Iterable[str], *, rates: bool = True) -> Query[LimitsDue]:
+    """Return when there is a limited job to look after, and whether a queue has a rate."""
+    params = {"queues": text_array(queues), "rates": rates}
+    return Query("limits_due", params, lambda rows: LimitsDue(*rows[0]))
 
 
-def park(queues: Iterable[str], tasks: Mapping[str, Allowance], limit: int = HEAD) -> Query[int]:
-    """Park jobs of limited tasks that are due and wait where plain ones do; returns how many."""
+def park(
+    queues: Iterable[str],
+    tasks: Mapping[str, Allowance],
+    limit: int = HEAD,
+    *,
+    known: Iterable[str] = (),
+) -> Query[int]:
+    """Park jobs of limited tasks that are due and wait where plain ones do; returns how many.
+
+    In queues with a rate, those of all `known` tasks.
+    """
     params = {
         "tasks": text_array(tasks),
+        "known": text_array(known),
         "queues": text_array(queues),
         "limit": limit,
         **allowances(list(tasks.values())),
@@ -55,9 +66,13 @@ def park(queues: Iterable[str], tasks: Mapping[str, Allowance], limit: int = HEA
     return Query("park", params, single_value)
 
 
-def limits(limit: int = 100) -> Query[list[LimitRow]]:
-    """Return the keys that have limited jobs, those first that are looked at next."""
-    return Query("limits", {"limit": limit}, lambda rows: [LimitRow(*row) for row in rows])
+def limits(limit: int = 100, *, job: object = None) -> Query[list[LimitRow]]:
+    """Return the keys that have limited jobs, those first that are looked at next.
+
+    `job`: only the key of this one, as long as it has not ended.
+    """
+    params = {"limit": limit, "job": job}
+    return Query("limits", params, lambda rows: [LimitRow(*row) for row in rows])
 
 
 def allowances(limits: Sequence[Allowance]) -> dict[str, Any]:

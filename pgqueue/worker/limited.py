@@ -1,7 +1,8 @@
 """When to look for jobs that have limits, and for how many. No I/O, no clock of its own.
 
 A worker none of whose queues has a limited job asks now and then whether there is one, along with a
-look that it makes anyway; one of which some task is limited, or that has found some, at every look.
+look that it makes anyway; one of which some task is limited, or some queue has a rate, or that has
+found some, at every look.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from pgqueue.allowance import Allowance
-from pgqueue.rows import TaskSettings
+from pgqueue.rows import LimitsDue, TaskSettings
 
 #: How long it is between two questions whether there is anything limited, and between two looks
 #: whether jobs are to be parked (seconds).
@@ -32,6 +33,8 @@ class Limited:
         self.rates = rates
         #: The tasks that are limited now, and how.
         self.tasks: Mapping[str, Allowance] = self._declared
+        #: Whether a queue has a rate, so that jobs of all tasks may be limited.
+        self._rated = False
         self._due_at = math.inf
         self._ask_at = self._park_at = -math.inf
 
@@ -50,28 +53,41 @@ class Limited:
 
     def looks(self, now: float, *, sweeps: bool) -> bool:
         """Return whether a look is for limited jobs, too."""
-        return (bool(self.tasks) and sweeps) or now >= self._due_at
+        return (self._any and sweeps) or now >= self._due_at
 
-    def asks(self, now: float, *, sweeps: bool) -> bool:
-        """Return whether a look asks when there is something limited to look after."""
-        return self.looks(now, sweeps=sweeps) or (sweeps and now >= self._ask_at)
+    def asks(self, now: float, *, sweeps: bool, freed: bool = False) -> bool:
+        """Return whether a look asks when there is something limited to look after.
+
+        `freed`: it has ended limited jobs. A queue with a rate may be another worker's just then.
+        """
+        due = self.looks(now, sweeps=sweeps) or (freed and self._rated)
+        return due or (sweeps and now >= self._ask_at)
 
     def parks(self, now: float, *, sweeps: bool) -> bool:
-        """Return whether a look parks jobs of limited tasks first."""
-        return bool(self.tasks) and (sweeps or now >= self._park_at)
+        """Return whether a look parks jobs that are limited first."""
+        return self._any and (sweeps or now >= self._park_at)
 
     def parked(self, jobs: int, limit: int, now: float) -> None:
         """Note how many jobs were parked."""
         self._park_at = now if jobs >= limit else now + ASK_EVERY
 
-    def due_within(self, seconds: float | None, now: float) -> None:
-        """Note in how many seconds there is something to look after; None: nothing is limited."""
+    def answered(self, due: LimitsDue, now: float) -> None:
+        """Note when there is something to look after; at once, if a queue has got a rate."""
+        news = due.rated and not self._rated
+        self._rated = due.rated
         self._ask_at = now + ASK_EVERY
+        seconds = 0.0 if news else due.seconds
         self._due_at = math.inf if seconds is None else now + max(AGAIN, seconds)
+        if news:
+            self._park_at = now
 
     def pause(self, now: float) -> float:
         """Return the seconds until there is something to look after, as far as it is known."""
         return self._due_at - now
+
+    @property
+    def _any(self) -> bool:
+        return bool(self.tasks) or self._rated
 
 
 def wanted(*, slots: int, in_hand: int, want: int) -> int:

@@ -173,8 +173,8 @@ class Pump:
         worker_id, tasks = self._liveness.worker_id, self._limited.plain(self._tasks)
         asked: dict[str, Query[Any]] = {}
         asked["jobs"] = operations.claim(worker_id, lanes, tasks, want, untouched=not look.sweeps)
-        if look.asks:
-            asked["due"] = operations.next_due(lanes, tasks)
+        if look.asks:  # of all tasks: what is limited is to be parked when it is due
+            asked["due"] = operations.next_due(lanes, self._tasks)
         return asked
 
     def _looking_after(
@@ -187,7 +187,7 @@ class Pump:
         asked: dict[str, Query[Any]] = {}
         limited_, queues, now = self._limited, self._cursors.queues, self._turned_at
         if look and limited_.parks(now, sweeps=look.sweeps):
-            asked["parked"] = operations.park(queues, limited_.tasks)
+            asked["parked"] = operations.park(queues, limited_.tasks, known=self._tasks)
         if freed or (look and limited_.looks(now, sweeps=look.sweeps)):
             free = limited.wanted(slots=self._crew.slots, in_hand=self._crew.in_hand, want=want)
             asked["limited"] = operations.claim_limited(
@@ -198,8 +198,8 @@ class Pump:
                 freed,
                 rates=limited_.rates,
             )
-        if look and limited_.asks(now, sweeps=look.sweeps):
-            asked["limits_due"] = operations.limits_due(queues)
+        if look and limited_.asks(now, sweeps=look.sweeps, freed=bool(freed)):
+            asked["limits_due"] = operations.limits_due(queues, rates=limited_.rates)
         return asked
 
     def _saw(self, look: Look, answers: dict[str, Any], want: int) -> None:
@@ -212,7 +212,7 @@ class Pump:
         if "parked" in answers:
             self._limited.parked(answers["parked"], operations.HEAD, now)
         if "limits_due" in answers:
-            self._limited.due_within(answers["limits_due"], now)
+            self._limited.answered(answers["limits_due"], now)
         self._schedule.due_within(self._limited.pause(now), now)
         jobs = [*let_in, *plain]  # the limited ones first: they count as running
         self._cursors.advance(plain, want)

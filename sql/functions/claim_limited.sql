@@ -4,7 +4,7 @@
 -- served, known   the worker's queues and tasks
 -- wanted          how many jobs it has slots for
 -- freed           keys of which it has just ended jobs, in this transaction or before
--- rates           false: as if no key had a rate
+-- rates           false: as if no key and no queue had a rate
 --
 -- A key's row is locked while anything is let in under it, and each statement here has a new snapshot:
 -- so whoever has the lock sees all that was let in before. What was let in is in its row, by id and
@@ -12,9 +12,11 @@
 -- doing so, be it a finish, a retry, a crash or a rescue, and none of these knows of limits. So a
 -- place cannot leak, and a zombie has none: the job that it thinks it runs has another claim, or none.
 --
--- A rate is GCRA: next_start is when the next job may start if none may come early; with a burst of b,
--- b - 1 may come early. It is reckoned at the start itself, by the clock of this server. In any span of
--- time t no more than b + t / interval jobs start.
+-- A rate is reckoned at the start itself, by the clock of this server: see pgqueue.rate_room().
+--
+-- A queue's own rate is a gate before all of its lines. Its pace is locked first, so that one worker at a
+-- time lets jobs in there, and the others pass the queue over; so do all as long as the rate has no room.
+-- Lines in it are asked for as many jobs together as the room is for, those first that come first.
 --
 -- Lines are served in the order in which they were last served: that is round robin between keys. A
 -- line that is full is looked at when its rate allows for more, or after a second: who ends a job
@@ -53,9 +55,18 @@ declare
     rooms    integer[];
     started  timestamptz[];
     paces    interval[];
+    -- The queues that are looked into, and those of them with a rate: how many may start there, and
+    -- from when on that is reckoned.
+    entered  text[];
+    rated    text[];
+    gated    text[];
+    gaps     integer[];
+    opened   timestamptz[];
+    strides  interval[];
     -- What was let in.
     ids      uuid[];
     ids_of   text[];
+    ids_in   text[];
     numbers  integer[];
 begin
     if not exists (
@@ -65,9 +76,43 @@ begin
         -- What it has freed is for others.
         wanted := 0;
     end if;
-    served := array(
-        select s.queue from unnest(served) as s (queue)
-        where not exists (select from pgqueue.queues q where q.name = s.queue and q.paused_at is not null));
+    select array_agg(s.queue), array_agg(s.queue) filter (where not s.rated),
+        array_agg(s.queue) filter (where s.rated)
+    into served, entered, rated
+    from (
+        select s.queue, rates and q.rate_limit is not null as rated
+        from unnest(served) as s (queue)
+        left join pgqueue.queues q on q.name = s.queue
+        where q.paused_at is null
+    ) s;
+    if rated is not null then
+        moment := pgqueue.now();
+        with own as materialized (
+            select p.queue, p.next_start
+            from pgqueue.paces p
+            where p.queue = any (rated)
+            order by p.queue
+            for update skip locked
+        ), room as materialized (
+            -- Who has no slot only wakes others, and for all that it knows of a place.
+            select q.name as queue, o.next_start, e.every, r.starts, coalesce(r.room, wanted) as room
+            from pgqueue.queues q
+            left join own o on o.queue = q.name
+            cross join lateral (select pgqueue.rate_interval(q.rate_limit) as every) e
+            cross join lateral pgqueue.rate_room(moment, o.next_start, e.every, q.rate_burst) r
+            where q.name = any (rated) and (o.queue is not null or wanted < 1)
+        ), mended as (
+            update pgqueue.paces p
+            set next_start = r.starts
+            from room r
+            where p.queue = r.queue and r.next_start > r.starts
+        )
+        select array_agg(r.queue), array_agg(r.room), array_agg(r.starts), array_agg(r.every)
+        into gated, gaps, opened, strides
+        from room r
+        where r.room > 0;
+        entered := entered || gated;
+    end if;
 
     with absorbed as materialized (
         select n.place
@@ -112,7 +157,7 @@ begin
     moment := pgqueue.now();
     with found as materialized (
         select l.line
-        from unnest(served) as s (queue)
+        from unnest(entered) as s (queue)
         cross join lateral (
             select l as line, l.next_at
             from pgqueue.lines l
@@ -173,21 +218,17 @@ begin
             (select count(*) from unnest(held_by) as h (limit_key) where h.limit_key = k.limit_key) as held
         from unnest(keys) k
         left join pgqueue.task_settings s on s.task = k.task
-    ), base as materialized (
-        -- A clock that was set back, or a rate that was raised, must not hold a key up for longer
-        -- than its burst is worth.
-        select p.*, greatest(moment, case when p.next_start is not null
-            then least(p.next_start, moment + p.rate_burst * p.every) end) as starts
-        from pace p
     ), room as materialized (
-        select b.limit_key, b.every, b.starts, least(
-            b.max_concurrency - b.held,
-            floor(b.rate_burst - extract(epoch from b.starts - moment) / extract(epoch from b.every)),
-            wanted)::integer as room
-        from base b
+        select p.limit_key, p.every, r.starts,
+            least(p.max_concurrency - p.held, r.room, wanted)::integer as room
+        from pace p
+        cross join lateral pgqueue.rate_room(moment, p.next_start, p.every, p.rate_burst) r
     ), line as materialized (
-        -- One line of each key: what may start is not to be counted twice.
-        select r.*, d.queue, d.rank, row_number() over (order by r.room > 0 desc, d.rank) as turn
+        -- One line of each key: what may start is not to be counted twice. Of a queue with a rate,
+        -- no more lines than jobs may start there, which share that; the others are not open.
+        select r.*, d.queue, d.rank, coalesce(g.gap, wanted) as gap,
+            r.room > 0 and row_number() over (partition by d.queue order by r.room > 0 desc, d.rank)
+                           <= coalesce(g.gap, wanted) as open
         from room r
         cross join lateral (
             select d.queue, d.rank
@@ -196,14 +237,22 @@ begin
             order by d.rank
             limit 1
         ) d
+        left join unnest(gated, gaps) as g (queue, gap) on g.queue = d.queue
+    ), turn as materialized (
+        select l.*,
+            row_number() over (order by l.open desc, l.rank) as turn,
+            count(*) filter (where l.open) over () as lines,
+            count(*) filter (where l.open) over (partition by l.queue) as lines_here
+        from line l
     )
     select
-        array_agg(l.limit_key), array_agg(l.queue), array_agg(l.room), array_agg(l.starts),
-        array_agg(l.every),
-        array_agg(case when l.room > 0 and l.turn <= wanted
-                       then least(l.room, greatest(1, wanted / s.some)) else 0 end)
+        array_agg(t.limit_key), array_agg(t.queue), array_agg(t.room), array_agg(t.starts),
+        array_agg(t.every),
+        array_agg(case when t.open and t.turn <= wanted
+                       then least(t.room, greatest(1, wanted / t.lines), greatest(1, t.gap / t.lines_here))
+                       else 0 end)
     into names, places, rooms, started, paces, asked
-    from line l, (select count(*)::integer as some from line x where x.room > 0) s;
+    from turn t;
 
     with line as materialized (
         select l.* from unnest(names, places, asked) as l (limit_key, queue, asked) where l.asked > 0
@@ -242,11 +291,21 @@ begin
             worker_id = claimant_id,
             started_at = moment
         where j.ctid = any (array(select place from ready)) and exists (select from claimant)
-        returning j.id, j.limit_key, j.claim
+        returning j.id, j.limit_key, j.queue, j.claim
     )
-    select array_agg(c.id), array_agg(c.limit_key), array_agg(c.claim)
-    into ids, ids_of, numbers
+    select array_agg(c.id), array_agg(c.limit_key), array_agg(c.queue), array_agg(c.claim)
+    into ids, ids_of, ids_in, numbers
     from claimed c;
+
+    if gated is not null and ids is not null then
+        update pgqueue.paces p
+        set next_start = greatest(g.starts, moment) + n.new * g.every
+        from unnest(gated, opened, strides) as g (queue, starts, every)
+        cross join lateral (
+            select count(*) as new from unnest(ids_in) as n (queue) where n.queue = g.queue
+        ) n
+        where p.queue = g.queue and n.new > 0 and g.every is not null;
+    end if;
 
     update pgqueue.limits k
     set holders = h.ids,
@@ -323,7 +382,10 @@ begin
     from (
         select distinct l.queue
         from unnest(places, asked, rooms) as l (queue, asked, room)
+        left join unnest(gated, gaps) as g (queue, gap) on g.queue = l.queue
         where l.room > 0 and l.room > l.asked and coalesce(cardinality(ids), 0) >= wanted
+          and (g.gap is null
+               or g.gap > (select count(*) from unnest(ids_in) as n (queue) where n.queue = l.queue))
     ) q;
 
     return query select j.* from pgqueue.jobs_live j where j.id = any (ids);

@@ -10,7 +10,10 @@ select
     coalesce(j.running, 0) as running,
     j.oldest_ready,
     q.max_depth,
-    q.keep
+    q.keep,
+    q.rate_limit,
+    case when q.rate_limit is not null then q.rate_burst end as rate_burst,
+    coalesce(j.limited, 0) as limited
 from (
     select
         l.queue,
@@ -18,6 +21,7 @@ from (
         count(*) filter (where l.state = 'queued' and coalesce(l.due_at, l.run_at) <= t.now) as ready,
         count(*) filter (where l.state = 'queued' and coalesce(l.due_at, l.run_at) > t.now) as scheduled,
         count(*) filter (where l.state = 'running') as running,
+        count(*) filter (where l.state = 'queued' and l.due_at <= t.now) as limited,
         t.now - min(coalesce(l.due_at, l.run_at))
             filter (where l.state = 'queued' and coalesce(l.due_at, l.run_at) <= t.now) as oldest_ready
     from pgqueue.jobs_live l, (select pgqueue.now() as now) t

@@ -145,6 +145,22 @@ def test_a_queue_keeps_its_jobs_for_a_time_of_its_own(pgq):
     assert "give a number of seconds" in pgq("queues", "keep", "mail", "nan").err
 
 
+def test_a_queue_gets_a_rate_and_is_shown_so(pgq, jobs):
+    said = pgq("queues", "rate", "mail", "10/m", "--burst", "3")
+    assert said.out == "mail: at most 10/m start, 3 at once after a rest\n"
+    assert pgq("queues", "list").lines[1].endswith("rate: 10/m (burst 3)")
+    (row,) = pgq("queues", "list", "--json").json
+    assert (row["rate_limit"], row["rate_burst"]) == ("10/m", 3)
+    assert pgq("queues", "rate", "mail", "2.5").out == "mail: at most 2.5 start\n"
+    assert pgq("queues", "rate", "mail", "none").out == "mail: jobs start as often as they like\n"
+    assert pgq("queues", "list").lines[1].split() == ["mail", "0", "0", "0", "0", "-"]
+    for wrong in ("often", "0/m"):
+        said = pgq("queues", "rate", "mail", wrong)
+        assert said.code == 2
+        assert "give a rate such as 10/s, 10/m or 10/h, or none" in said.err
+    assert jobs.value("select count(*) from pgqueue.paces") == 1
+
+
 # ── purge ──
 
 
@@ -192,6 +208,32 @@ def test_limited_jobs_are_listed_with_why_they_wait(pgq, jobs):
     assert line.split(maxsplit=6) == ["add", "default", "1", "-", "1", "2", "1 of 1 run"]
     (row,) = pgq("queues", "limits", "--json").json
     assert (row["limit_key"], row["running"], row["waiting"]) == ("add", 1, 2)
+
+
+def test_a_limited_job_is_shown_with_what_it_waits_for(pgq, jobs):
+    few = Allowance(max_concurrency=1)
+    new = [NewJob(uuid7(), "add", "[]", "{}", allowance=few) for _ in range(2)]
+    jobs.run(operations.enqueue_many(new, wake=False))
+    waiting = str(new[1].id)
+    assert "limit      add: no worker has looked at it yet" in pgq("jobs", "show", waiting).lines
+    jobs.run(operations.claim_limited(jobs.register(), ["default"], ["add"], 8))
+    shown = pgq("jobs", "show", waiting)
+    assert "limit      add: 1 of 1 run, 1 wait" in shown.lines
+    assert pgq("jobs", "show", "--json", waiting).json["limit"]["max_concurrency"] == 1
+    jobs.run(operations.rate_queue("mail", "10/m"))
+    mail = [jobs.add(queue="mail") for _ in range(2)]
+    jobs.run(operations.park(["mail"], {}, known=["add"]))
+    jobs.run(operations.claim_limited(jobs.register(queues=["mail"]), ["mail"], ["add"], 8))
+    (said,) = [line for line in pgq("jobs", "show", mail[1]).lines if line.startswith("limit")]
+    assert ":mail: 1 run, 1 wait, 10/m for all of mail, next in " in said
+    assert pgq("queues", "list").lines[1].endswith("limited: 1 of the ready")
+
+
+def test_the_doctor_names_full_queues(pgq, jobs):
+    jobs.run(operations.limit_queue("mail", 1))
+    assert "mail is full" not in pgq("doctor").out
+    jobs.add(queue="mail")
+    assert "mail is full: 1 job may wait and do, so that enqueues fail" in pgq("doctor").out
 
 
 def test_the_doctor_names_keys_that_nobody_looks_at(pgq, jobs):

@@ -8,6 +8,9 @@ import time
 import pytest
 
 from pgqueue import operations
+from pgqueue.allowance import Allowance
+from pgqueue.identifiers import uuid7
+from pgqueue.rows import NewJob
 from support.workers import is_running
 
 
@@ -107,6 +110,20 @@ def test_scheduled_lists_each_job_once_under_a_worker_that_can_run_it(jobs, cont
     assert scheduled["b"][0]["request"]["time_start"] is None
     assert scheduled["b"][0]["eta"] == jobs.get(sooner).run_at.isoformat()
     assert control.inspect(destination="c").scheduled().keys() == {"c"}
+
+
+def test_scheduled_lists_limited_jobs_too(jobs, control):
+    worker = jobs.register("w", tasks=["add"])
+    ids = [uuid7() for _ in range(3)]
+    for number, seconds in enumerate((120, 60, 0)):
+        allowance = Allowance(max_concurrency=1)
+        job = NewJob(ids[number], "add", "[]", "{}", countdown=seconds, allowance=allowance)
+        jobs.run(operations.enqueue(job))
+    between = jobs.add(countdown=90)
+    jobs.run(operations.claim_limited(worker, ["default"], ["add"], 0))
+    ((found,),) = [control.inspect().scheduled().values()]
+    assert [each["request"]["id"] for each in found] == [str(ids[1]), between, str(ids[0])]
+    assert found[0]["eta"] == jobs.get(str(ids[1])).run_at.isoformat()
 
 
 def test_registered_and_queues_are_read_from_the_table(jobs, control):

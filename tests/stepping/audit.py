@@ -43,7 +43,8 @@ create trigger audit_stop after update of stopped_at on pgqueue.workers
 """
 EMPTY = """
 truncate pgqueue.jobs, pgqueue.edges, pgqueue.unique_keys, pgqueue.workers, pgqueue.queues,
-    pgqueue.commands, pgqueue.limits, pgqueue.lines, pgqueue.arrivals, public.audit, public.effects
+    pgqueue.commands, pgqueue.limits, pgqueue.lines, pgqueue.arrivals, pgqueue.paces, public.audit,
+    public.effects
     restart identity
 """
 TAKE = """

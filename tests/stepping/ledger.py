@@ -47,8 +47,9 @@ class Ledger:
         self.unanswered: set[str] = set()
         #: What has just left the jobs that wait: id, statement, state.
         self._left: list[tuple[str, str, str]] = []
-        #: When jobs of a key started.
+        #: When jobs of a key started, and those of a queue that has a rate.
         self.starts: dict[str, list[datetime]] = {}
+        self.rated: set[str] = set()
         #: The workers that have stopped, by themselves or declared so.
         self.stopped: set[int] = set()
         self._leaving: Change | None = None
@@ -132,9 +133,13 @@ class Ledger:
             rules.may_change(change)
             if change.statement in rules.CLAIMING:
                 job.claimants[change.new["claim"]] = change.actor
-            if change.statement == "claim_limited":
+            if change.statement in rules.CLAIMING:
+                limited = {change.new["limit_key"]} - {None} | {change.new["queue"]} & self.rated
+                must(limited.isdisjoint(self.rated) or change.statement == "claim_limited",
+                     "I8: a plain claim in a queue with a rate")  # fmt: skip
                 begun = datetime.fromisoformat(change.new["started_at"])
-                self.starts.setdefault(change.new["limit_key"], []).append(begun)
+                for key in limited:
+                    self.starts.setdefault(key, []).append(begun)
             self._leave(job, change)
             self._end(job, change)
 

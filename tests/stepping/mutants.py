@@ -166,8 +166,8 @@ MUTANTS = [
     Mutant(
         "let in whatever runs",
         "functions/claim_limited.sql",
-        "b.max_concurrency - b.held",
-        "b.max_concurrency",
+        "p.max_concurrency - p.held",
+        "p.max_concurrency",
         favour="limited",
     ),
     Mutant(
@@ -217,6 +217,25 @@ MUTANTS = [
         "j.limit_key is null or f.queue is not null",
         "true",
         favour="limited retry",
+    ),
+    Mutant(
+        "claim in a queue with a rate",
+        "claim.sql",
+        " or q.rate_limit is not null",
+        favour="rated",
+    ),
+    Mutant(
+        "let limited jobs past the gate",
+        "functions/claim_limited.sql",
+        "unnest(ids_in) as n (queue) where n.queue = g.queue",
+        "unnest(ids_in, ids_of) as n (queue, key) where n.queue = g.queue and n.key ^@ ':'",
+        favour="rated limited",
+    ),
+    Mutant(
+        "ask each line for all that the gate lets through",
+        "functions/claim_limited.sql",
+        ", greatest(1, t.gap / t.lines_here)",
+        favour="rated limited",
     ),
     # Unique keys.
     Mutant(

@@ -236,6 +236,8 @@ class Process(Actor):
             limit = want - self.random.randint(0, want)
             # Not all of them, so that two let in jobs of a key from different queues.
             queues = self.random.choice([QUEUES, QUEUES[:1], QUEUES[1:]])
+            if want and self.world.weather.rated:
+                queries.append(operations.park(queues, {}, known=[TASK]))
             queries.append(operations.claim_limited(self.worker_id, queues, [TASK], limit, freed))
         if not queries:
             yield IDLE
@@ -249,7 +251,7 @@ class Process(Actor):
             self._freed |= freed
             raise
         self._written(taken, results[:writes])
-        for jobs in results[writes:]:
+        for jobs in [found for found in results[writes:] if isinstance(found, list)]:
             self._cursors.advance([job for job in jobs if job.limit_key is None])
             self._hands |= {(job.id, job.claim): job for job in jobs}
 

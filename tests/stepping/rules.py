@@ -25,8 +25,10 @@ LIMITS = {
     "t:slow": Allowance(rate_limit="1/s", rate_burst=2),
     "t:wide": Allowance(),
 }
-#: The time between two starts of what has a rate.
-RATE = timedelta(seconds=1)
+#: The queue that has a rate in some runs, and which.
+RATED, PACE = "mail", Allowance(rate_limit="1/s", rate_burst=2)
+#: The time between two starts of what has a rate: a key, the queue.
+RATES = {"t:slow": timedelta(seconds=1), RATED: timedelta(seconds=1)}
 #: What ends jobs, and follows their edges.
 ENDING = ("finish", "crash", *CANCELLING)
 #: What goes back to the queue: attempt and crashes before, everything after.
@@ -67,6 +69,9 @@ def may_change(change: Change) -> None:
         must(counts(new) == ("waiting", attempt, crashes, claim), "what being replaced does")
     elif statement in ("cancel", "purge"):
         must(state == "running" and counts(new) == counts(old), "cancelling marks what runs")
+    elif statement == "park":
+        must(state == "queued" and counts(new) == counts(old), "what is parked waits, and no more")
+        must((new["due_at"], old["limit_key"]) == (old["run_at"], None), "a job is parked once")
     elif statement in CLAIMING:
         limited = old["limit_key"] is not None
         must(
@@ -119,13 +124,13 @@ def counts(row: dict[str, Any]) -> tuple[str, int, int, int]:
 
 
 def within_limits(running: Mapping[str, int], starts: Mapping[str, Sequence[datetime]]) -> None:
-    """Hold what runs under each key, and when it last started, to the key's limits."""
-    for key, allowance in LIMITS.items():
+    """Hold what runs under each key, and when it or the queue last started, to their limits."""
+    for key, allowance in {**LIMITS, RATED: PACE}.items():
         most = allowance.max_concurrency
         must(most is None or running.get(key, 0) <= most, f"I8: {running.get(key)} of {key} run")
         begun = starts.get(key, ()) if allowance.rate_limit else ()
         for since, first in enumerate(begun):
-            most = allowance.rate_burst + int((begun[-1] - first) / RATE)
+            most = allowance.rate_burst + int((begun[-1] - first) / RATES[key])
             must(
                 len(begun) - since <= most, f"I8: {key} started {len(begun) - since} times: {begun}"
             )

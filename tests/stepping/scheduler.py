@@ -8,6 +8,7 @@ from typing import Any
 import audit
 import faults
 import psycopg
+import rules
 import settling
 from actors import Actor
 from clients import Client
@@ -54,6 +55,10 @@ class Scheduler:
         self._wants: dict[str, Any] = {}
         self._born = self._struck = 0
         self.ledger.may_be_lost = self._may_be_lost
+        if self.weather.rated:
+            pace = rules.PACE.rate_limit, rules.PACE.rate_burst
+            observer.execute("select pgqueue.rate_queue(%s, %s, %s)", [rules.RATED, *pace])
+            self.ledger.rated = {rules.RATED}
         for name in ("c1", "c2"):
             self._add(Client(self, name))
         for _ in range(self.weather.processes):

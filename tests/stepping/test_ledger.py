@@ -16,7 +16,7 @@ EARLY, LATE = "2026-01-01T12:00:00+00:00", "2026-01-01T12:00:05+00:00"
 
 def row(state="queued", attempt=0, crashes=0, claim=0, **more):
     told = {"worker_id": None, "run_at": EARLY, "started_at": None, "cancel_requested_at": None}
-    told |= {"open_parents": None, "limit_key": None, "due_at": None}
+    told |= {"open_parents": None, "limit_key": None, "due_at": None, "queue": "default"}
     counts = {"state": state, "attempt": attempt, "crashes": crashes, "claim": claim}
     return {"id": JOB, "max_attempts": 3, **counts, **told, **more}
 
@@ -104,13 +104,14 @@ def test_an_enqueue_may_take_back_what_it_inserted():
     assert history.ledger.finished() == [JOB]
 
 
-def let_in(key, *started):
+def let_in(key, *started, queue="default"):
     """As many jobs as there are moments, let in under a key at these moments."""
     ledger = Ledger()
+    ledger.rated = {"mail"}
     for number, moment in enumerate(started):
         id_ = f"{JOB[:-1]}{number}"
-        old = row(limit_key=key, due_at=EARLY)
-        new = running(limit_key=key, due_at=EARLY, started_at=moment)
+        told = {"limit_key": key, "due_at": EARLY, "queue": queue}
+        old, new = row(**told), running(**told, started_at=moment)
         ledger.note(
             [
                 [Change("1", "client", "enqueue_limited", "insert", id_, None, None, old)],
@@ -123,6 +124,7 @@ def let_in(key, *started):
 def test_jobs_may_be_let_in_as_their_limits_say():
     let_in("t:two", EARLY, EARLY)
     let_in("t:slow", EARLY, EARLY, LATE, LATE)
+    let_in("t:wide", EARLY, EARLY, LATE, LATE, queue="mail")
 
 
 def test_a_key_may_be_held_by_one_job_after_the_other():
@@ -133,6 +135,10 @@ def test_a_key_may_be_held_by_one_job_after_the_other():
 BREACHES = {
     "I8: 2 of t:one run": lambda: let_in("t:one", EARLY, EARLY),
     "I8: t:slow started 3 times": lambda: let_in("t:slow", EARLY, EARLY, EARLY),
+    "I8: mail started 3 times": lambda: let_in("t:wide", EARLY, EARLY, EARLY, queue="mail"),
+    "I8: a plain claim in a queue with a rate": lambda: rated().update(
+        "claim", "w1", running(queue="mail")
+    ),
     "I8: a limited job is claimed as a plain one": lambda: claimed(limit_key="t:one"),
     "I8: 1 and 2 both hold the key k": lambda: held("1", "2"),
     "I8: 1 has ended, and holds its key": lambda: held("1").stands("1", {"1": 0}),
@@ -190,6 +196,12 @@ BREACHES = {
         {JOB: "running"}, {JOB: 0}
     ),
 }
+
+
+def rated():
+    history = enqueued(queue="mail")
+    history.ledger.rated = {"mail"}
+    return history
 
 
 def gone():

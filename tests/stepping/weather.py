@@ -44,6 +44,8 @@ class Weather:
             self._short = 0.05
         #: How likely a worker asks for jobs when it writes outcomes down.
         self._hungry = random.choice([0.4, 0.8])
+        #: Whether a queue has a rate.
+        self.rated = "rated" in favour or (not favour and random.random() < 0.3)
         #: Whether who freezes does so in the middle of a transaction, rather than between two.
         self.freezes_busy = random.random() < 0.3 or "busy" in favour
 

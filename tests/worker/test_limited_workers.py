@@ -68,6 +68,46 @@ def test_a_rate_that_is_set_while_all_runs_holds_for_what_waits(worker, app, con
     assert time.monotonic() - began < 5
 
 
+def test_a_rate_of_a_queue_holds_for_all_workers_and_counts_from_its_commit(
+    start_worker, app, connection
+):
+    for _ in range(2):
+        start_worker("--processes", "1", "-c", "4").ready()
+    connection.execute("select pgqueue.rate_queue('default', '5/s')")
+    began = time.monotonic()
+    jobs = [app.send_task(*call) for call in [("add", [1, 2]), ("seldom", [])] * 3]
+    jobs[0].get(timeout=20)
+    assert time.monotonic() - began < 2
+    for job in jobs[1:]:
+        job.get(timeout=20)
+    rows = connection.execute("select started_at from pgqueue.jobs order by 1").fetchall()
+    gaps = [(later - sooner).total_seconds() for (sooner,), (later,) in pairwise(rows)]
+    assert min(gaps) >= 0.2
+    assert max(gaps) < 1
+    connection.execute("select pgqueue.rate_queue('default', null)")
+    began = time.monotonic()
+    for job in [app.send_task("add", [1, n]) for n in range(20)]:
+        job.get(timeout=20)
+    assert time.monotonic() - began < 3
+
+
+def test_a_sleeping_worker_is_woken_for_a_queue_with_a_rate(worker, app, connection, until):
+    connection.execute("select pgqueue.rate_queue('default', '100/s', 9)")
+    asleep = (
+        "select exists (select from pg_locks where locktype = 'advisory' and mode = 'ShareLock')"
+    )
+    until(lambda: connection.execute(asleep).fetchone()[0], "it sleeps")
+    began = time.monotonic()
+    assert app.send_task("add", [1, 2]).get(timeout=20) == 3
+    assert time.monotonic() - began < 1
+    later = app.send_task("add", [1, 2], countdown=3)
+    later.get(timeout=20)
+    job = connection.execute(
+        "select started_at - run_at from pgqueue.jobs where id = %s", [later.id]
+    ).fetchone()
+    assert job[0].total_seconds() < 0.5
+
+
 def test_a_killed_worker_leaves_no_place_taken(start_worker, app, connection, lock, until):
     held = lock(1)
     first = start_worker("--processes", "1", "-c", "4").ready()
