@@ -130,9 +130,8 @@ def _told_of_error(
     if is_(error, Ignore):
         return hooks.set_aside(task, request, "IGNORED", error)
     if ended.how == REVOKED:
-        return hooks.revoked(task, request, terminated=True) + hooks.set_aside(
-            task, request, "REVOKED", error
-        )
+        told = hooks.revoked(task, request, terminated=True, signum=request.signum)
+        return told + hooks.set_aside(task, request, "REVOKED", error)
     return hooks.failed(task, request, error if ended.error is None else ended.error)
 
 

@@ -118,8 +118,8 @@ def new_job(
     >>> job.queue, job.countdown, job.args
     ('mail', 60.0, '[42]')
     """
-    _refuse_unknown(options, Options.__annotations__, "a call")
-    _say_without_meaning(options)
+    refuse_unknown(options, Options.__annotations__, "a call")
+    say_without_meaning(options)
     expires = options.get("expires")
     absolute = isinstance(expires, datetime)
     headers = options.get("headers")
@@ -218,7 +218,8 @@ def _notes(options: Mapping[str, Any], unique: Unique | None) -> dict[str, Any]:
 _warned: set[str] = set()
 
 
-def _say_without_meaning(options: Mapping[str, Any]) -> None:
+def say_without_meaning(options: Mapping[str, Any]) -> None:
+    """Warn, once each, of options that mean nothing here; refuse a serializer that is not JSON."""
     serializer = options.get("serializer")
     if serializer not in (None, "json"):
         raise InvalidOption(
@@ -272,7 +273,8 @@ def checked_moment(name: str, value: object, zone: tzinfo = UTC) -> datetime:
     return value if value.utcoffset() is not None else value.replace(tzinfo=zone)
 
 
-def _refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place: str) -> None:
+def refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place: str) -> None:
+    """Raise `InvalidOption` for an option that there is not, with the nearest name."""
     for name in sorted(options.keys() - known.keys()):
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}=?" if near else "there are: " + ", ".join(known)

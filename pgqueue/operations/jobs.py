@@ -183,6 +183,9 @@ def retry(jobs: Sequence[Retried]) -> Query[set[str]]:
         "kwargs": text_array(job.kwargs for job in changed),
         "queues": text_array(job.queue for job in changed),
         "priorities": text_array(job.priority for job in changed),
+        "expires": text_array(job.expires for job in changed),
+        "expires_in": text_array(job.expires_in for job in changed),
+        "headers": text_array(job.headers for job in changed),
     }
     return Query("retry", params, set_of_ids)
 

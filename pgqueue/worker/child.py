@@ -64,7 +64,7 @@ def main() -> None:
         raise SystemExit(1) from None
     writer = Writer(pipe.sendall)
     executor = Executor(app.tasks, options.slots, writer.put, limits, lent=options.alone)
-    parts = Parts(pipe, app, executor, writer, moments.Moments(worker))
+    parts = Parts(pipe, app, executor, writer, moments.Moments(worker, limits))
     if not options.alone:
         _serve(parts)
     # Only the main thread can be interrupted in what it waits for, see `alarms`.
@@ -94,7 +94,7 @@ def _serve(parts: Parts) -> NoReturn:
             elif kind == frames.NOTICE:
                 parts.moments.tell(body)
             elif kind == frames.CANCEL:
-                parts.executor.cancel({(id_, claim) for id_, claim in frames.read_records(body)})
+                parts.executor.cancel({(o[0], o[1]): o[2] for o in frames.read_records(body)})
             elif kind == frames.LIMITS:
                 limits = {name: Limits(*pair) for name, pair in json.loads(body).items()}
                 parts.executor.override(limits)

@@ -231,9 +231,9 @@ class Supervisor:
             o.processes,
             hide_password(hello["dsn"]) or "the database of libpq's variables",
         )
-        self.crew.tell("ready")
+        self.crew.herald.tell("ready")
         if o.scheduler:
-            self.crew.tell("scheduling")
+            self.crew.herald.tell("scheduling")
         follow = self._board.follow
         background = [
             follow("listener", listener.serve()),
@@ -297,7 +297,9 @@ class Supervisor:
             )
             if self._liveness:
                 self._liveness.stop()
-            self.crew.tell("shutting_down", sig=by, how="Warm", exitcode=int(bool(self._mismatch)))
+            self.crew.herald.tell(
+                "shutting_down", sig=by, how="Warm", exitcode=int(bool(self._mismatch))
+            )
             self.crew.recall()
             self._on_change()
         else:
