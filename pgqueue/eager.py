@@ -12,13 +12,14 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pgqueue import attempt
+from pgqueue import attempt, operations
 from pgqueue.attempt import Ended
 from pgqueue.changes import Changes
 from pgqueue.codec import decode
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import TaskRevokedError
 from pgqueue.limits import RESERVED, read_notes
+from pgqueue.query import Query
 from pgqueue.request import Request, current, moment_text
 from pgqueue.rows import FOREVER, JobRow, NewJob
 from pgqueue.signals import run_to_its_end
@@ -173,9 +174,20 @@ def _result(
         "error": error,
         "traceback": traceback,
         "failures": failures,
+        "parent_id": request.parent_id,
+        "root_id": None if request.root_id == request.id else request.root_id,
     }
     nothing: dict[str, Any] = dict.fromkeys(field.name for field in fields(JobRow))
     return EagerResult(JobRow(**{**nothing, **known}), raised)
+
+
+def stored(result: EagerResult[Any]) -> Query[bool]:
+    """Return what keeps the end of a call in the database."""
+    row = result.job()
+    assert row
+    assert row.started_at
+    assert row.finished_at
+    return operations.store(row, (row.finished_at - row.started_at).total_seconds())
 
 
 def _max_retries(task: Task[Any, Any], job: NewJob) -> int | None:

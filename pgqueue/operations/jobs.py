@@ -17,6 +17,7 @@ from pgqueue.rows import (
     ClaimedJob,
     Edge,
     Finished,
+    JobRow,
     Lane,
     Lost,
     NewJob,
@@ -263,6 +264,31 @@ def requeue(ids: Iterable[object]) -> Query[set[str]]:
 def purge(queue: str, limit: int) -> Query[int]:
     """Cancel one batch of a queue's queued jobs; returns how many."""
     return Query("purge", {"queue": queue, "limit": limit}, single_value)
+
+
+def store(job: JobRow, seconds: float) -> Query[bool]:
+    """Keep the end of a call that was made in place and took so long; False if its id is taken."""
+    params = {
+        "id": job.id,
+        "state": job.state,
+        "queue": job.queue,
+        "task": job.task,
+        "priority": job.priority,
+        "attempt": job.attempt,
+        "max_attempts": job.max_attempts,
+        "claim": job.claim,
+        "expires": timestamp(job.expires_at),
+        "args": job.args,
+        "kwargs": job.kwargs,
+        "headers": job.headers,
+        "result": job.result,
+        "error": job.error,
+        "traceback": job.traceback,
+        "parent_id": job.parent_id,
+        "root_id": job.root_id,
+        "seconds": seconds,
+    }
+    return Query("store", params, bool)
 
 
 def forget(job: object) -> Query[bool]:
