@@ -22,7 +22,7 @@ from pgqueue.loading import load_app
 from pgqueue.request import Request
 from pgqueue.schedules import as_json, strangers
 from pgqueue.settings import ConfigurationWarning
-from pgqueue.worker import frames, moments
+from pgqueue.worker import django, frames, moments
 from pgqueue.worker.executor import Executor
 from pgqueue.worker.logs import begin_child
 
@@ -50,8 +50,10 @@ def main() -> None:
     os.set_inheritable(options.fd, False)  # what tasks start has no end of the pipe
     pipe = socket.socket(fileno=options.fd)
     try:
+        django.watch()
         app = load_app(options.app)
         app.import_tasks()
+        django.settle()
         worker = _worker(app, options)
         moments.begin(worker, _told(options), options.log_format)
         limits = checked_limits(options.time_limit, options.soft_time_limit)
