@@ -126,7 +126,10 @@ def _told_of_error(
     if ended.how == DONE:
         return hooks.set_aside(task, request, "SUCCESS", error)
     if is_(error, Reject):
-        return hooks.set_aside(task, request, "REJECTED", error)
+        given_up = hooks.NOTHING
+        if ended.how == FAILED:
+            given_up = hooks.failed_for_others(task, request, error)
+        return hooks.set_aside(task, request, "REJECTED", error) + given_up
     if is_(error, Ignore):
         return hooks.set_aside(task, request, "IGNORED", error)
     if ended.how == REVOKED:

@@ -30,7 +30,7 @@ class RetryOptions(TypedDict, total=False):
 
     queue: str | None
     priority: int | None
-    expires: float | datetime | None
+    expires: float | datetime | str | None
     headers: Mapping[str, Any] | None
     time_limit: float | None
     soft_time_limit: float | None
@@ -112,7 +112,7 @@ def _expiry(options: Mapping[str, Any], zone: tzinfo) -> tuple[str, str]:
     expires = options["expires"]
     if expires is None:
         return "infinity", ""
-    if isinstance(expires, datetime):
+    if isinstance(expires, (datetime, str)):
         return checked_moment("expires", expires, zone).isoformat(), ""
     return "", str(checked_seconds("expires", expires))
 

@@ -168,8 +168,11 @@ def failed(task: Task[Any, Any], request: Request, error: BaseException) -> Call
     return calls + _over(task, request, "FAILURE", error, einfo)
 
 
-def killed(task: Task[Any, Any], request: Request, error: BaseException) -> Calls:
-    """When it has failed because its process was killed, in another one: task_failure."""
+def failed_for_others(task: Task[Any, Any], request: Request, error: BaseException) -> Calls:
+    """When it has failed otherwise than by an error: was killed, or rejected. task_failure alone.
+
+    As in Celery, which sends it in its parent process, where no handler is called.
+    """
     return _failure(task, request, error, ExceptionInfo(error))
 
 

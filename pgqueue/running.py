@@ -57,7 +57,7 @@ class Running:
         kwargs: Mapping[str, Any] | None = None,
         exc: BaseException | None = None,
         throw: bool = True,
-        eta: datetime | None = None,
+        eta: datetime | str | None = None,
         countdown: float | None = None,
         max_retries: int | None = None,
         **options: Unpack[RetryOptions],

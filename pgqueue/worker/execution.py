@@ -156,7 +156,7 @@ class Run:
         if not task_failure.receivers or self.task is None:
             return hooks.NOTHING
         try:
-            return hooks.killed(*self._begin(), error)
+            return hooks.failed_for_others(*self._begin(), error)
         except Exception as worse:  # noqa: BLE001 (the same)
             return hooks.unreadable(self.task, self._record[0], worse)
 

@@ -163,7 +163,7 @@ def options(connection: psycopg.Connection) -> None:
     welcome.using(connection, countdown=60).delay("42")  # type: ignore[arg-type]
     welcome.using(connection, countdonw=60)  # type: ignore[call-arg]
     welcome.using(countdown="soon")  # type: ignore[arg-type]
-    welcome.using(eta="tomorrow")  # type: ignore[arg-type]
+    welcome.using(eta=60)  # type: ignore[arg-type]
     assert_type(welcome.apply_async([42], {"greeting": "bye"}, priority=9), AsyncResult[str])
     welcome.apply_async((42,), connection=connection)
     welcome.apply_async((42,), countdonw=1)  # type: ignore[call-arg]

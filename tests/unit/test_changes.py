@@ -43,6 +43,7 @@ def test_headers_and_what_is_kept_there(options, expected):
     [
         (60, ("", "60.0")),
         (None, ("infinity", "")),
+        ("2026-11-22T12:00:00+01:00", ("2026-11-22T12:00:00+01:00", "")),
         (datetime.fromisoformat("2026-11-22"), ("2026-11-22T00:00:00+00:00", "")),
     ],
 )
@@ -64,7 +65,7 @@ def test_when_it_expires(given, expected):
         ({"soft_time_limit": 80}, "is over time_limit=70"),
         ({"serializer": "pickle"}, "arguments are JSON"),
         ({"shadow": ""}, "a name is a text"),
-        ({"expires": "soon"}, "give a number of seconds"),
+        ({"expires": "soon"}, "give a datetime, or its text"),
     ],
 )
 def test_what_it_cannot_change_is_refused_with_what_to_do(options, match):
