@@ -76,7 +76,7 @@ def charge(self: Task[..., Any], amount: int) -> float:
     assert_type(self.request, Request)
     assert_type(self.request.claim, int)
     if amount < 0:
-        raise self.retry(exc=ValueError("negative"), countdown=1.5)
+        raise self.retry(exc=ValueError("negative"), countdown=1.5, headers={"seen": 1}, expires=60)
     with self.transaction() as connection:
         connection.execute("select 1")
         self.set_result(1.0)
