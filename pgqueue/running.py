@@ -157,6 +157,7 @@ class Running:
         called in place calls them in place, too.
         """
         request = self._replaceable()
+        self.on_replace(signature)
         if request.is_eager:
             self._become(request, signature.apply().get(), signature)
         jobs, edges, parents = replacement(request, signature, self.database)
@@ -169,6 +170,9 @@ class Running:
     async def areplace(self, signature: Signature[Any]) -> NoReturn:
         """End this run like `replace`, from a coroutine."""
         request = self._replaceable()
+        told = self.on_replace(signature)
+        if inspect.isawaitable(told):
+            await told
         if request.is_eager:
             self._become(request, (await signature.aapply()).get(), signature)
         jobs, edges, parents = replacement(request, signature, self.database)
@@ -177,6 +181,9 @@ class Running:
             self._replaced(request, await self.database.arun(waits, connection))
             await self.database.arun(operations.enqueue_canvas(jobs, edges), connection)
         self._end(request, signature)
+
+    def on_replace(self, sig: Signature[Any]) -> Any:
+        """Before it is replaced, for classes to override; what this raises ends the run instead."""
 
     def _become(self, request: Request, value: Any, signature: Signature[Any]) -> NoReturn:
         request.result = encode(value, at="result")

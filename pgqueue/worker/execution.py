@@ -55,7 +55,7 @@ class Run:
         self._request: Request | None = None
         self.task = tasks.get(record[7])
         #: When it expires, and when it was to run, as its request says it.
-        self._times: tuple[str | None, str | None] = (None, None)
+        self._times: tuple[str | None, str | None] | None = None
         self.deadline: float | None = None
         if record[4]:
             expires_in, *times = json.loads(record[4])
@@ -191,7 +191,8 @@ class Run:
             parent_id, root_id, linked = self._record[11:14]
             request.parent_id, request.linked = parent_id or None, bool(linked)
             request.root_id = root_id or id_
-        request.expires, request.eta = self._times
+        if self._times is not None:
+            request.expires, request.eta = self._times
         limits = task.limits  # which the worker may have been told anew
         if headers:
             request.headers = decode(headers)

@@ -127,7 +127,8 @@ HANDLERS = rows(
     same("run", "__call__", "before_start", "on_success", "on_failure", "on_retry",
          "after_return", note="the same arguments"),
     change("apply_async", "delay", note="an override of it: check that it passes its options on"),
-    none("on_replace", "on_bound", "on_timeout", "shadow_name",
+    same("on_replace", note="told before it; the task is replaced, whatever it returns"),
+    none("on_bound", "on_timeout", "shadow_name",
          note="there is no such handler"),
     none("AsyncResult", note="results are always pgqueue's own"),
 )  # fmt: skip
