@@ -64,6 +64,7 @@ def test_of_one_that_would_have_been_tried_again_it_is_told_too(lonely, control,
     job = send("hold_and_fail", 1)
     begun("hold")
     control.revoke(job.id)
+    assert control.inspect(timeout=20).ping()  # so it has heard of the other, too
     held.free()
     with pytest.raises(TaskRevokedError):
         job.get(WAIT)
