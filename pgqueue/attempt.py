@@ -126,13 +126,15 @@ def _told_of_error(
     if ended.how == DONE:
         return hooks.set_aside(task, request, "SUCCESS", error)
     if is_(error, Reject):
-        return hooks.set_aside(task, request, "REJECTED", error)
+        given_up = hooks.NOTHING
+        if ended.how == FAILED:
+            given_up = hooks.failed_for_others(task, request, error)
+        return hooks.set_aside(task, request, "REJECTED", error) + given_up
     if is_(error, Ignore):
         return hooks.set_aside(task, request, "IGNORED", error)
     if ended.how == REVOKED:
-        return hooks.revoked(task, request, terminated=True) + hooks.set_aside(
-            task, request, "REVOKED", error
-        )
+        told = hooks.revoked(task, request, terminated=True, signum=request.signum)
+        return told + hooks.set_aside(task, request, "REVOKED", error)
     return hooks.failed(task, request, error if ended.error is None else ended.error)
 
 

@@ -114,6 +114,8 @@ class Client:
         `throw` says whether what the task raises is raised here; None: `task_eager_propagates`.
         """
         result = eager.apply(task, job, retries)
+        if self.conf.task_store_eager_result:
+            self.run(eager.stored(result))
         if self._propagates if throw is None else throw:
             result.get()
         return result
@@ -123,6 +125,8 @@ class Client:
     ) -> EagerResult[Any]:
         """Make a call in place, on the running event loop."""
         result = await eager.aapply(task, job, retries)
+        if self.conf.task_store_eager_result:
+            await self.arun(eager.stored(result))
         if self._propagates if throw is None else throw:
             result.get()
         return result

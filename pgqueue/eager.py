@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pgqueue import attempt
+from pgqueue import attempt, operations
 from pgqueue.attempt import Ended
+from pgqueue.changes import Changes
 from pgqueue.codec import decode
 from pgqueue.eager_result import EagerResult
 from pgqueue.errors import TaskRevokedError
 from pgqueue.limits import RESERVED, read_notes
-from pgqueue.request import Request, current
+from pgqueue.query import Query
+from pgqueue.request import Request, current, moment_text
 from pgqueue.rows import FOREVER, JobRow, NewJob
 from pgqueue.signals import run_to_its_end
 from pgqueue.task import Task
@@ -80,7 +82,8 @@ def _course(task: Task[Any, Any], job: NewJob, retries: int) -> Course:
             raise ended.error  # KeyboardInterrupt, and what ends the process or the coroutine
         if ended.how != attempt.RETRIED:
             return _result(job, request, ended, began, failures)
-        request = _next(task, request, job, ended)
+        job = _next(request, job, ended)
+        request = _request(task, job, request.attempt + 1)
         failures += 1
 
 
@@ -106,7 +109,8 @@ def _request(task: Task[Any, Any], job: NewJob, number: int) -> Request:
         soft_time_limit=limits.soft_time_limit,
         parent_id=around.id if around else None,
         root_id=(around.root_id or around.id) if around else id_,
-        expires=job.expires,
+        expires=moment_text(job.expires),
+        eta=moment_text(job.eta),
         ignore_result=bool(ignored),
         linked=bool(job.linked),
         is_eager=True,
@@ -114,17 +118,26 @@ def _request(task: Task[Any, Any], job: NewJob, number: int) -> Request:
     )
 
 
-def _next(task: Task[Any, Any], request: Request, job: NewJob, ended: Ended) -> Request:
+def _next(request: Request, job: NewJob, ended: Ended) -> NewJob:
+    """Return the job of the next attempt: from texts, as the last may have changed its values."""
     assert ended.retry is not None
-    args, kwargs, queue, priority = ended.retry.changes or ("", "", "", "")
-    # From the text again: the last attempt may have changed what it was given.
-    following = job._replace(
-        args=args or job.args,
-        kwargs=kwargs or job.kwargs,
-        queue=queue or request.queue,
-        priority=int(priority or request.priority),
+    changes = Changes(*ended.retry.changes or ())
+    return job._replace(
+        args=changes.args or job.args,
+        kwargs=changes.kwargs or job.kwargs,
+        queue=changes.queue or request.queue,
+        priority=int(changes.priority or request.priority),
+        expires=_expires(job, changes),
+        headers=changes.headers or job.headers,
     )
-    return _request(task, following, request.attempt + 1)
+
+
+def _expires(job: NewJob, changes: Changes) -> datetime | None:
+    if changes.expires_in:
+        return datetime.now(UTC) + timedelta(seconds=float(changes.expires_in))
+    if changes.expires:
+        return None if changes.expires == "infinity" else datetime.fromisoformat(changes.expires)
+    return job.expires
 
 
 def _result(
@@ -161,9 +174,20 @@ def _result(
         "error": error,
         "traceback": traceback,
         "failures": failures,
+        "parent_id": request.parent_id,
+        "root_id": None if request.root_id == request.id else request.root_id,
     }
     nothing: dict[str, Any] = dict.fromkeys(field.name for field in fields(JobRow))
     return EagerResult(JobRow(**{**nothing, **known}), raised)
+
+
+def stored(result: EagerResult[Any]) -> Query[bool]:
+    """Return what keeps the end of a call in the database."""
+    row = result.job()
+    assert row
+    assert row.started_at
+    assert row.finished_at
+    return operations.store(row, (row.finished_at - row.started_at).total_seconds())
 
 
 def _max_retries(task: Task[Any, Any], job: NewJob) -> int | None:

@@ -17,7 +17,7 @@ class EagerResult(AsyncResult[R]):
     """What `task.apply(...)` returns, and every call where `task_always_eager` is set.
 
     It has ended already. `get()` raises the very exception that the task raised, and `result` is
-    it. There is no row in any database: `forget` has nothing to do.
+    it. There is no row in any database, unless `task_store_eager_result` is set.
     """
 
     def __init__(self, row: JobRow, error: BaseException | None = None) -> None:

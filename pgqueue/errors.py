@@ -109,8 +109,7 @@ class TaskSignal(PgQueueError):  # noqa: N818 (a message, not a failure)
 class Retry(TaskSignal):
     """Raised by `self.retry(...)`: run this job again after `countdown` seconds.
 
-    `exc` is what went wrong; `args`, `kwargs`, `queue` and `priority` of the next attempt are in
-    `changes`.
+    `exc` is what went wrong; what of the job is another in the next attempt is in `changes`.
     """
 
     def __init__(
@@ -119,12 +118,12 @@ class Retry(TaskSignal):
         *,
         exc: BaseException | None = None,
         countdown: float = 0,
-        changes: tuple[str, str, str, str] | None = None,
+        changes: tuple[str, ...] | None = None,
     ) -> None:
         super().__init__(message or ("retry" if exc is None else f"retry: {exc!r}"))
         self.exc = exc
         self.countdown = countdown
-        #: JSON of args and of kwargs, queue and priority as texts, each empty if it stays.
+        #: Texts, each empty if it stays: see `pgqueue.changes.Changes`.
         self.changes = changes
 
 

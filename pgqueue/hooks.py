@@ -164,17 +164,16 @@ def failed(task: Task[Any, Any], request: Request, error: BaseException) -> Call
     einfo = ExceptionInfo(error)
     about = (error, request.id, request.args, request.kwargs, einfo)
     calls = _called(task, "on_failure", *about, guarded=True)
-    calls += _sent(
-        task_failure,
-        task,
-        task_id=request.id,
-        exception=error,
-        args=request.args,
-        kwargs=request.kwargs,
-        traceback=traceback_of(error),
-        einfo=einfo,
-    )
+    calls += _failure(task, request, error, einfo)
     return calls + _over(task, request, "FAILURE", error, einfo)
+
+
+def failed_for_others(task: Task[Any, Any], request: Request, error: BaseException) -> Calls:
+    """When it has failed otherwise than by an error: was killed, or rejected. task_failure alone.
+
+    As in Celery, which sends it in its parent process, where no handler is called.
+    """
+    return _failure(task, request, error, ExceptionInfo(error))
 
 
 def set_aside(task: Task[Any, Any], request: Request, state: str, error: BaseException) -> Calls:
@@ -275,6 +274,21 @@ def _about(task: Task[Any, Any], request: Request) -> dict[str, Any]:
 
 def _sent(signal: Signal, sender: Any, **named: Any) -> Calls:
     return (Call(signal, (sender,), named),) if signal.receivers else NOTHING
+
+
+def _failure(
+    task: Task[Any, Any], request: Request, error: BaseException, einfo: ExceptionInfo
+) -> Calls:
+    return _sent(
+        task_failure,
+        task,
+        task_id=request.id,
+        exception=error,
+        args=request.args,
+        kwargs=request.kwargs,
+        traceback=traceback_of(error),
+        einfo=einfo,
+    )
 
 
 def _called(task: Task[Any, Any], handler: str, *args: Any, guarded: bool = False) -> Calls:

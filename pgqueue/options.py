@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 from typing import Any, TypedDict
@@ -26,7 +27,8 @@ class Options(TypedDict, total=False):
 
     `queue`: where the job waits. `priority`: 0 to 9, 9 first. `countdown`: seconds from now before
     which it does not run, or `eta`, that time itself. `expires`: seconds from now, or the time,
-    after which it is cancelled instead of run. Times without a zone are in the application's.
+    after which it is cancelled instead of run. Times are datetimes, or their texts in ISO 8601;
+    those without a zone are in the application's.
     `task_id`: a UUID of your own. `headers`: a dict for your own use. `max_retries`: instead of
     the task's; None: for ever. `time_limit`, `soft_time_limit`: seconds, instead of the task's.
     `limit_key`: under which the task's limits count, instead of the argument's value.
@@ -45,8 +47,8 @@ class Options(TypedDict, total=False):
     queue: str | None
     priority: int | None
     countdown: float | None
-    eta: datetime | None
-    expires: float | datetime | None
+    eta: datetime | str | None
+    expires: float | datetime | str | None
     task_id: UUID | str | None
     headers: Mapping[str, Any] | None
     max_retries: int | None
@@ -118,10 +120,10 @@ def new_job(
     >>> job.queue, job.countdown, job.args
     ('mail', 60.0, '[42]')
     """
-    _refuse_unknown(options, Options.__annotations__, "a call")
-    _say_without_meaning(options)
+    refuse_unknown(options, Options.__annotations__, "a call")
+    say_without_meaning(options)
     expires = options.get("expires")
-    absolute = isinstance(expires, datetime)
+    absolute = isinstance(expires, (datetime, str))
     headers = options.get("headers")
     if not isinstance(headers, Mapping | None):
         raise InvalidOption(f"headers={headers!r}: give a dict")
@@ -218,7 +220,8 @@ def _notes(options: Mapping[str, Any], unique: Unique | None) -> dict[str, Any]:
 _warned: set[str] = set()
 
 
-def _say_without_meaning(options: Mapping[str, Any]) -> None:
+def say_without_meaning(options: Mapping[str, Any]) -> None:
+    """Warn, once each, of options that mean nothing here; refuse a serializer that is not JSON."""
     serializer = options.get("serializer")
     if serializer not in (None, "json"):
         raise InvalidOption(
@@ -266,13 +269,23 @@ def checked_seconds(name: str, value: object) -> float:
 
 
 def checked_moment(name: str, value: object, zone: tzinfo = UTC) -> datetime:
-    """Return a point in time, in `zone` if it says none itself; refuse what is no such thing."""
+    """Return a point in time, in `zone` if it says none itself; refuse what is no such thing.
+
+    A text is one in ISO 8601, as `self.request.expires` is.
+
+    >>> checked_moment("eta", "2026-11-22T12:00:00")
+    datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.timezone.utc)
+    """
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
-        raise InvalidOption(f"{name}={value!r}: give a datetime")
+        raise InvalidOption(f"{name}={value!r}: give a datetime, or its text in ISO 8601")
     return value if value.utcoffset() is not None else value.replace(tzinfo=zone)
 
 
-def _refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place: str) -> None:
+def refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place: str) -> None:
+    """Raise `InvalidOption` for an option that there is not, with the nearest name."""
     for name in sorted(options.keys() - known.keys()):
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}=?" if near else "there are: " + ", ".join(known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from pgqueue.errors import Retry
@@ -43,11 +43,15 @@ class Request:
     finished: bool = False
     #: Whether the run is cancelled because the job was revoked.
     revoked: bool = False
+    #: The number of the signal by which it would have been ended, had it not ended when asked.
+    signum: int | None = None
     #: The job in whose run this one was enqueued, and the first of them all: itself, if it is that.
     parent_id: str | None = None
     root_id: str | None = None
-    #: After this time it would not have been begun.
-    expires: datetime | None = None
+    #: After this time it would not have been begun; the time that it was to run at, where that is
+    #: not when it was enqueued. Both as Celery has them: ISO 8601, in UTC.
+    expires: str | None = None
+    eta: str | None = None
     #: Whether the return value is left out of the job's row.
     ignore_result: bool = False
     #: Whether other jobs may wait for this one, and need its result.
@@ -114,6 +118,15 @@ class Request:
     def utc(self) -> bool:
         """True: all times are kept in UTC."""
         return True
+
+
+def moment_text(moment: datetime | None) -> str | None:
+    """Return a time as requests have it.
+
+    >>> moment_text(datetime.fromisoformat("2026-11-22T13:00:00+01:00"))
+    '2026-11-22T12:00:00+00:00'
+    """
+    return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
 #: The run that this thread or coroutine is in; None outside of a worker.

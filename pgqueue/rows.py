@@ -103,7 +103,8 @@ class ClaimedJob(NamedTuple):
     claim: int
     attempt: int
     max_attempts: int | None
-    expires_in: float | None
+    #: JSON: in how many seconds it expires and when, and when it was to run; None: none of these.
+    times: str | None
     queue: str
     priority: int
     run_at: str
@@ -138,11 +139,14 @@ class Retried(NamedTuple):
     countdown: float
     error: str
     traceback: str | None = None
-    #: Of the attempts that follow, None for what stays: JSON texts, and where the job waits.
+    #: Of the attempts that follow, None for what stays; as in `changes.Changes`.
     args: str | None = None
     kwargs: str | None = None
     queue: str | None = None
     priority: str | None = None
+    expires: str | None = None
+    expires_in: str | None = None
+    headers: str | None = None
 
 
 class Released(NamedTuple):

@@ -6,21 +6,16 @@ import inspect
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NoReturn, TypeGuard, Unpack
 from uuid import UUID
 
 from pgqueue import operations
 from pgqueue.canvas.replacing import replacement
 from pgqueue.canvas.signature import Signature
+from pgqueue.changes import RetryOptions, changes_of, following
 from pgqueue.codec import encode
 from pgqueue.errors import Ignore, MaxRetriesExceededError, Retry, StaleClaim, UsageError
-from pgqueue.options import (
-    checked_moment,
-    checked_name,
-    checked_priority,
-    checked_seconds,
-    zone_of,
-)
+from pgqueue.options import checked_moment, checked_seconds, zone_of
 from pgqueue.query import Query
 from pgqueue.request import Request, current
 from pgqueue.result import AsyncResult as Handle, ResultSource
@@ -62,24 +57,23 @@ class Running:
         kwargs: Mapping[str, Any] | None = None,
         exc: BaseException | None = None,
         throw: bool = True,
-        eta: datetime | None = None,
+        eta: datetime | str | None = None,
         countdown: float | None = None,
         max_retries: int | None = None,
-        *,
-        queue: str | None = None,
-        priority: int | None = None,
+        **options: Unpack[RetryOptions],
     ) -> Retry:
         """End this attempt and have the job run again; use as `raise self.retry(exc=error)`.
 
         The wait is `countdown` seconds, or until `eta`, or the task's `default_retry_delay`. When
         no retries are left, `exc` is raised, or `MaxRetriesExceededError` without one. `args`,
-        `kwargs`, `queue` and `priority` are those of the attempts that follow, where they are
-        given. With `throw=False` the retry is returned instead of raised, and the task may tidy
-        up: the job runs again, whatever the task then returns or raises.
+        `kwargs` and options, where they are given, are those of the attempts that follow: see
+        `RetryOptions`. With `throw=False` the retry is returned instead of raised, and the task may
+        tidy up: the job runs again, whatever the task then returns or raises.
         """
         request = self._own_run()
         if request is None:  # called as a plain function: there is nothing to run again
             raise Retry("the task asked to be retried") if exc is None else exc
+        zone = zone_of(self.database, {"eta": eta})
         limit = request.max_retries if max_retries is None else max_retries
         args, kwargs = following(self._signature, request, args, kwargs)
         if not may_retry(limit, request.retries):
@@ -91,17 +85,12 @@ class Running:
                 task_kwargs=request.kwargs if kwargs is None else dict(kwargs),
             )
         if eta is not None:
-            moment = checked_moment("eta", eta, zone_of(self.database, {"eta": eta}))
+            moment = checked_moment("eta", eta, zone)
             countdown = (moment - datetime.now(UTC)).total_seconds()
         delay = self.policy.default_retry_delay
         if countdown is not None:
             delay = checked_seconds("countdown", countdown)
-        changes = (
-            "" if args is None else encode(list(args), at="args"),
-            "" if kwargs is None else encode(dict(kwargs), at="kwargs"),
-            "" if queue is None else checked_name("queue", queue),
-            "" if priority is None else str(checked_priority(priority)),
-        )
+        changes = changes_of(request, args, kwargs, options, zone)
         retry = Retry(exc=exc, countdown=max(0.0, delay), changes=changes if any(changes) else None)
         if not throw:
             request.asked = retry
@@ -168,6 +157,7 @@ class Running:
         called in place calls them in place, too.
         """
         request = self._replaceable()
+        self.on_replace(signature)
         if request.is_eager:
             self._become(request, signature.apply().get(), signature)
         jobs, edges, parents = replacement(request, signature, self.database)
@@ -180,6 +170,9 @@ class Running:
     async def areplace(self, signature: Signature[Any]) -> NoReturn:
         """End this run like `replace`, from a coroutine."""
         request = self._replaceable()
+        told = self.on_replace(signature)
+        if inspect.isawaitable(told):
+            await told
         if request.is_eager:
             self._become(request, (await signature.aapply()).get(), signature)
         jobs, edges, parents = replacement(request, signature, self.database)
@@ -188,6 +181,9 @@ class Running:
             self._replaced(request, await self.database.arun(waits, connection))
             await self.database.arun(operations.enqueue_canvas(jobs, edges), connection)
         self._end(request, signature)
+
+    def on_replace(self, sig: Signature[Any]) -> Any:
+        """Before it is replaced, for classes to override; what this raises ends the run instead."""
 
     def _become(self, request: Request, value: Any, signature: Signature[Any]) -> NoReturn:
         request.result = encode(value, at="result")
@@ -267,45 +263,6 @@ class Running:
     def app(self) -> Any:
         """The application that the task is registered with."""
         return self.database
-
-
-def following(
-    signature: inspect.Signature,
-    request: Request,
-    args: Sequence[Any] | None,
-    kwargs: Mapping[str, Any] | None,
-) -> tuple[Sequence[Any] | None, Mapping[str, Any] | None]:
-    """Return the arguments of the next attempt, None for those that stay.
-
-    What is given takes the place of what this attempt was given for the same parameters, by
-    position or by name; the rest stays.
-
-    >>> signature = inspect.signature(lambda place, width=1: None)
-    >>> following(signature, Request(args=["a"], kwargs={"width": 2}), ["b", 3], None)
-    (['b', 3], {})
-    >>> following(signature, Request(args=["a"]), None, {"place": "b"})
-    (('b',), {})
-    """
-    parameters = signature.parameters.values()
-    if args is not None and kwargs is None and request.kwargs:
-        by_position = [p for p in parameters if p.kind in _BY_POSITION]
-        taken = {p.name for p in by_position[: len(args)] if p.kind is p.POSITIONAL_OR_KEYWORD}
-        return args, {name: v for name, v in request.kwargs.items() if name not in taken}
-    if kwargs is not None and args is None and request.args:
-        try:
-            bound = signature.bind_partial(*request.args)
-        except TypeError:
-            return None, kwargs  # the next attempt fails with it, as this one should have
-        kinds = {p.name: p.kind for p in parameters}
-        rest = dict(kwargs)
-        for name in kwargs:
-            if name in bound.arguments and kinds[name] is inspect.Parameter.POSITIONAL_OR_KEYWORD:
-                bound.arguments[name] = rest.pop(name)
-        return bound.args, {**bound.kwargs, **rest}
-    return args, kwargs
-
-
-_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def is_raisable(exc: object) -> TypeGuard[BaseException]:

@@ -201,7 +201,7 @@ def _job(app: Application, entry: Mapping[str, Any], options: Mapping[str, Any])
     for name in _TIMES:
         if options.get(name) is not None:
             raise InvalidOption(f"{name}= is not an option of a schedule, which has many jobs")
-    if isinstance(options.get("expires"), datetime):
+    if isinstance(options.get("expires"), (datetime, str)):
         raise InvalidOption("expires= of a schedule: give seconds, after each of its times")
     args: Sequence[Any] = tuple(entry.get("args") or ())
     kwargs: Mapping[str, Any] = dict(entry.get("kwargs") or {})

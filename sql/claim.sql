@@ -18,6 +18,10 @@
 --
 -- Queues that are paused are passed over; so are those with a rate, whose jobs claim_limited lets in.
 --
+-- "times" is null for plain jobs: when a job expires, in seconds from now and as a time, and when it was
+-- to run, if that is not when it was made. Who waited for others was to run when they had ended, unless
+-- its call said more, or it is tried again.
+--
 -- A worker whose lease is over gets nothing. Its row is locked against a rescue meanwhile, so that
 -- none can declare the worker dead, look for its jobs, and miss those that are being claimed here.
 with lanes as materialized (
@@ -63,11 +67,15 @@ with lanes as materialized (
     where j.ctid = any (array(select place from due)) and exists (select from claimant)
     returning j.id, j.claim, j.attempt, j.max_attempts, j.queue, j.priority, j.run_at,
         j.expires_at, j.started_at, j.task, j.args, j.kwargs, j.headers,
-        j.parent_id, j.root_id, j.linked
+        j.parent_id, j.root_id, j.linked,
+        case when j.run_at <> j.created_at and (j.open_parents is null or j.attempt > 1
+                 or j.headers #> '{pgqueue,after}' is not null) then j.run_at end as eta
 )
 select
     c.id::text, c.claim, c.attempt, c.max_attempts,
-    (extract(epoch from c.expires_at) - extract(epoch from c.started_at))::float8 as expires_in,
+    case when c.expires_at is not null or c.eta is not null then json_build_array(
+        (extract(epoch from c.expires_at) - extract(epoch from c.started_at))::float8,
+        c.expires_at, c.eta)::text end as times,
     c.queue, c.priority, c.run_at::text,
     c.task, c.args::text, c.kwargs::text, c.headers::text, c.parent_id::text, c.root_id::text, c.linked
 from claimed c

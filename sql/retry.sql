@@ -2,8 +2,9 @@
 -- The error is added to those of earlier attempts, and what the run said of its progress goes.
 -- Fenced by the claim number, like finish.sql.
 --
--- A job may be given other arguments, or another queue or priority; these arrays are empty if no job
--- of the batch is, and null for those that stay as they are. Whoever sleeps for want of jobs in that
+-- A job may be given other arguments, another queue or priority, another time to expire (infinity: it
+-- never does) and other headers, all of them; these arrays are empty if no job of the batch is, and
+-- null for what stays as it is. Whoever sleeps for want of jobs in that
 -- other queue is woken, as by an enqueue.
 --
 -- A limited job stays parked; in another queue, it is parked there when its time comes (park.sql).
@@ -11,8 +12,10 @@ with failure as materialized (
     select *
     from unnest(%(ids)s::uuid[], %(claims)s::integer[], %(countdowns)s::float8[],
                 %(errors)s::text[], %(tracebacks)s::text[], %(args)s::jsonb[], %(kwargs)s::jsonb[],
-                %(queues)s::text[], %(priorities)s::smallint[])
-        as f (id, claim, countdown, error, traceback, args, kwargs, queue, priority)
+                %(queues)s::text[], %(priorities)s::smallint[], %(expires)s::timestamptz[],
+                %(expires_in)s::float8[], %(headers)s::jsonb[])
+        as f (id, claim, countdown, error, traceback, args, kwargs, queue, priority, expires, expires_in,
+              headers)
 )
 update pgqueue.jobs_live j
 set state = 'queued',
@@ -25,6 +28,9 @@ set state = 'queued',
     kwargs = coalesce(f.kwargs, j.kwargs),
     queue = coalesce(f.queue, j.queue),
     priority = coalesce(f.priority, j.priority),
+    expires_at = nullif(coalesce(f.expires, t.now + make_interval(secs => f.expires_in), j.expires_at),
+                        'infinity'),
+    headers = coalesce(f.headers, j.headers),
     result = null,
     past_errors = pgqueue.add_error(j.past_errors, j.attempt, j.claim, j.worker_id, j.started_at,
                                     t.now, f.error, f.traceback)

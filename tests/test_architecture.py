@@ -27,7 +27,7 @@ HOUSE = """
     shared app
     client
     periodic schedules bulk eager attempt hooks making task enqueueing running canvas declaring
-    eager_result result lineage control broadcasts inspection settings options waiting
+    eager_result result lineage control broadcasts inspection settings changes options waiting
     operations database pools migrate embedded programs wire transports forks
     query statements binding copying
     publishing log outcomes joining

@@ -65,6 +65,7 @@ from pgqueue.operations.jobs import (
     restore_group as restore_group,
     retry as retry,
     save_group as save_group,
+    store as store,
     suspect as suspect,
     terminate as terminate,
     wake as wake,

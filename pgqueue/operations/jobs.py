@@ -17,6 +17,7 @@ from pgqueue.rows import (
     ClaimedJob,
     Edge,
     Finished,
+    JobRow,
     Lane,
     Lost,
     NewJob,
@@ -183,6 +184,9 @@ def retry(jobs: Sequence[Retried]) -> Query[set[str]]:
         "kwargs": text_array(job.kwargs for job in changed),
         "queues": text_array(job.queue for job in changed),
         "priorities": text_array(job.priority for job in changed),
+        "expires": text_array(job.expires for job in changed),
+        "expires_in": text_array(job.expires_in for job in changed),
+        "headers": text_array(job.headers for job in changed),
     }
     return Query("retry", params, set_of_ids)
 
@@ -260,6 +264,31 @@ def requeue(ids: Iterable[object]) -> Query[set[str]]:
 def purge(queue: str, limit: int) -> Query[int]:
     """Cancel one batch of a queue's queued jobs; returns how many."""
     return Query("purge", {"queue": queue, "limit": limit}, single_value)
+
+
+def store(job: JobRow, seconds: float) -> Query[bool]:
+    """Keep the end of a call that was made in place and took so long; False if its id is taken."""
+    params = {
+        "id": job.id,
+        "state": job.state,
+        "queue": job.queue,
+        "task": job.task,
+        "priority": job.priority,
+        "attempt": job.attempt,
+        "max_attempts": job.max_attempts,
+        "claim": job.claim,
+        "expires": timestamp(job.expires_at),
+        "args": job.args,
+        "kwargs": job.kwargs,
+        "headers": job.headers,
+        "result": job.result,
+        "error": job.error,
+        "traceback": job.traceback,
+        "parent_id": job.parent_id,
+        "root_id": job.root_id,
+        "seconds": seconds,
+    }
+    return Query("store", params, bool)
 
 
 def forget(job: object) -> Query[bool]:

@@ -255,11 +255,6 @@ def _remarks(said: Mapping[str, Any]) -> Iterator[str]:
             "task_acks_late=False: a job whose worker is lost runs again here, always; a task that "
             "must not run twice ends its job in the commit of its rows, in self.transaction()"
         )
-    if said.get("task_store_eager_result"):
-        yield (
-            "task_store_eager_result=True: calls that are made in place leave no row here; how "
-            "they ended is known to the EagerResult that they return"
-        )
     expires = said.get("result_expires")
     seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
     if seconds is not None and seconds != SETTINGS["result_expires"].default.total_seconds():

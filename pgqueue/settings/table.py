@@ -112,9 +112,9 @@ _KNOWN: tuple[Setting, ...] = (
     _same("task_annotations", "options for tasks by name, or for all of them under '*'"),
     _same("task_always_eager", "calls run the task in place", "bool", default=False),
     _same("task_eager_propagates", "errors of such calls are raised", "bool", default=False),
-    _differs(
+    _same(
         "task_store_eager_result",
-        "not used: how such a call ended is known to its EagerResult, and leaves no row",
+        "such a call leaves a finished job, for those who ask for its id",
         "bool",
         default=False,
     ),

@@ -23,7 +23,7 @@ from pgqueue.loading import load_app, written_at
 from pgqueue.request import Request
 from pgqueue.schedules import as_json, strangers
 from pgqueue.settings import ConfigurationWarning
-from pgqueue.worker import frames, moments
+from pgqueue.worker import django, frames, moments
 from pgqueue.worker.executor import Executor
 from pgqueue.worker.logs import begin_child
 
@@ -51,8 +51,10 @@ def main() -> None:
     os.set_inheritable(options.fd, False)  # what tasks start has no end of the pipe
     pipe = socket.socket(fileno=options.fd)
     try:
+        django.watch()
         app = load_app(options.app)
         app.import_tasks()
+        django.settle()
         worker = _worker(app, options)
         moments.begin(worker, _told(options), options.log_format)
         limits = checked_limits(options.time_limit, options.soft_time_limit)
@@ -65,7 +67,7 @@ def main() -> None:
         raise SystemExit(1) from None
     writer = Writer(pipe.sendall)
     executor = Executor(app.tasks, options.slots, writer.put, limits, lent=options.alone)
-    parts = Parts(pipe, app, executor, writer, moments.Moments(worker))
+    parts = Parts(pipe, app, executor, writer, moments.Moments(worker, limits))
     if not options.alone:
         _serve(parts)
     # Only the main thread can be interrupted in what it waits for, see `alarms`.
@@ -95,7 +97,7 @@ def _serve(parts: Parts) -> NoReturn:
             elif kind == frames.NOTICE:
                 parts.moments.tell(body)
             elif kind == frames.CANCEL:
-                parts.executor.cancel({(id_, claim) for id_, claim in frames.read_records(body)})
+                parts.executor.cancel({(o[0], o[1]): o[2] for o in frames.read_records(body)})
             elif kind == frames.LIMITS:
                 limits = {name: Limits(*pair) for name, pair in json.loads(body).items()}
                 parts.executor.override(limits)

@@ -131,9 +131,12 @@ class Child(asyncio.Protocol):
         self.room -= len(jobs)
         self._write(frames.jobs_frame(jobs))
 
-    def cancel(self, jobs: Iterable[tuple[str, int]]) -> None:
-        """Ask for jobs, by id and claim, to be cancelled if they wait or are coroutines."""
-        self._write(frames.cancel_frame(jobs))
+    def cancel(self, orders: Iterable[tuple[str, int, str | None]]) -> None:
+        """Ask for jobs to be given back that wait, and to be cancelled if they are coroutines.
+
+        Each is an id, a claim, and the name of the signal by which it is ended if it goes on.
+        """
+        self._write(frames.cancel_frame(orders))
 
     def limit(self, limits: Mapping[str, Limits]) -> None:
         """Tell which tasks have other limits than they declare, for runs that begin from now on."""

@@ -17,12 +17,13 @@ from pgqueue.rows import ClaimedJob, Released
 from pgqueue.worker import board, frames, verdicts
 from pgqueue.worker.children import Child, ChildOptions
 from pgqueue.worker.frames import Record
+from pgqueue.worker.herald import Herald
 from pgqueue.worker.isolation import Isolation
 from pgqueue.worker.journal import Journal
 from pgqueue.worker.pacing import Pace, Speed
 from pgqueue.worker.processes import Guardian, describe_exit
 from pgqueue.worker.reports import Batch
-from pgqueue.worker.revoked import Revoked, terminating
+from pgqueue.worker.revoking import Revoking
 from pgqueue.worker.rules import Rules, dealt
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shift import Shift
@@ -58,13 +59,14 @@ class Crew:
         self._rules = Rules(options.limits)
         self._shift = Shift(options, self._start_shared)
         self._isolation = Isolation(options, self._start_alone)
-        self._revoked = Revoked()
+        self.herald = Herald(lambda: self._children)
+        self._revoking = Revoking(
+            self._isolation, self._rules, self.herald, lambda: self._children, self._refuse
+        )
         self._limits: Mapping[str, Limits] = {}
         self._alone = count(1)
         self._nobody = asyncio.Event()
         self._ending = False
-        #: The child that is told what happens to the worker.
-        self._spokesman: Child | None = None
         self._batch = Batch()
         #: Keys of limited jobs that have ended here since this was last looked at.
         self.freed: set[str] = set()
@@ -98,19 +100,11 @@ class Crew:
             self._give_back(self._isolation.give_back(now, HOARDING))
             self._isolation.staff(now)
             self._isolation.rest(now)
-            self._end_revoked(now)
-
-    def tell(self, event: str, **about: Any) -> None:
-        """Tell the application, in one child, what happens to the worker."""
-        there = [child for child in self._children if not child.quitting and not child.killed]
-        if self._spokesman not in there:
-            self._spokesman = next((child for child in there if child.ready), None)
-        if self._spokesman:
-            self._spokesman.tell(event, **about)
+            self._revoking.carry_out(self.known_claims, now)
 
     async def quit(self) -> None:
         """End every child as soon as it runs nothing; kill what outlives the grace."""
-        self.tell("shutdown")
+        self.herald.tell("shutdown")
         for child in self._children:
             child.quit()
         remaining = self._shutdown.remaining(asyncio.get_running_loop().time())
@@ -178,8 +172,7 @@ class Crew:
         if self._shutdown.under_way:  # asked for while the claim was under way
             self._give_back(jobs)
             return
-        if self._revoked:
-            jobs = self._spare(jobs)
+        jobs = self._revoking.spare(jobs)
         self.begun.update([job.task for job in jobs])
         rest, apart = self._rules.divide(jobs)
         if apart:
@@ -241,10 +234,13 @@ class Crew:
             if held is None:
                 continue  # it was given up a moment ago
             job = held[0]
-            revoked = bool(self._revoked) and self._revoked.ended(job)
+            refused = bool(self._revoking.orders) and self._revoking.reported(job, record)
             if record[0] == frames.UNSTARTED:
                 child.room += 1
-                if not revoked and self._hand_over(child, job):
+                if refused:
+                    self._refuse([job])
+                    continue
+                if self._hand_over(child, job):
                     continue
             self._batch.add(record)
             self._free((job,))
@@ -310,35 +306,18 @@ class Crew:
         `signal` is the name of the signal by which a run is to be ended that does not end when it
         is asked; None: it goes on. Jobs whose claim is not here yet end when they come.
         """
-        now = asyncio.get_running_loop().time()
-        for job in jobs:
-            self._revoked.add(job, signal, now)
-        self._end_revoked(now)
-
-    def _end_revoked(self, now: float) -> None:
-        """Ask for the end of what was revoked, and kill what does not end when asked."""
-        if not self._revoked:
-            return
-        self._refuse(self._isolation.withdraw(self._revoked))
-        for child in self._children:
-            asked, overdue = self._revoked.judge(child, self._rules.is_coroutine, now)
-            if asked:
-                child.cancel(asked)
-            if overdue:
-                log.warning("%s", terminating(child, overdue))
-                child.kill(verdicts.terminated(*overdue))
-        self._revoked.forget(self.known_claims(), now)
-
-    def _spare(self, jobs: list[ClaimedJob]) -> list[ClaimedJob]:
-        """Return the jobs that are to run; end the others."""
-        self._refuse([job for job in jobs if (job.id, job.claim) in self._revoked])
-        return [job for job in jobs if (job.id, job.claim) not in self._revoked]
+        loop = asyncio.get_running_loop()
+        self._revoking.order(jobs, signal, loop.time())
+        # What is told together is one order: terminate() says it without its signal first.
+        loop.call_soon(self._revoking.carry_out, self.known_claims, loop.time())
 
     def _refuse(self, jobs: list[ClaimedJob]) -> None:
+        """End jobs that nobody has begun, because their cancellation was asked for."""
         for job in jobs:
             record = verdicts.cancelled(job)
             self._batch.add(record)
             self._journal.ended(job, record)
+            self.herald.revoked(job)
         self._free(jobs)
         if jobs:
             self._on_change()
@@ -372,6 +351,7 @@ class Crew:
         if not self.hello.done():
             self.hello.set_result(hello)
         log.debug("process %s (pid %d) is ready", child.options.name, child.pid)
+        self.herald.speak()
         if self._shutdown.under_way:
             child.quit()
         elif child.options.alone:
@@ -394,8 +374,10 @@ class Crew:
         self._free([*begun, *waiting])
         fate = post_mortem(begun, waiting, cause, killed=child.killed, verdict=child.verdict)
         self._batch.merge(fate)
-        if fate.finished and child.verdict:
-            self._journal.killed(begun[0], child.verdict)
+        if fate.crashed:
+            self.herald.crashed(begun[0])
+        for job in (*begun, *waiting):
+            self._mourn(job, fate, child.verdict)
         child.jobs.clear()
         self._on_change()
         if not self.hello.done():
@@ -407,3 +389,13 @@ class Crew:
         elif goes_on and not child.killed and not (child.quitting and cause == CLEAN):
             about = (child.options.name, child.pid, cause, told(begun, fate))
             log.error("process %s (pid %d) was %s%s", *about)
+
+    def _mourn(self, job: ClaimedJob, fate: Batch, verdict: Record | None) -> None:
+        """Say of a job how it has ended with its process, if it has."""
+        judged = verdict is not None and (job.id, str(job.claim)) == (verdict[1], verdict[2])
+        if verdict and judged and fate.finished:
+            self._journal.killed(job, verdict)
+            if verdict[0] == frames.FAILED:
+                self.herald.killed(job, verdict[3])
+                return
+        self._revoking.died(job)

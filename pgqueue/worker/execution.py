@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from signal import Signals
 from typing import Any
 
 from pgqueue import attempt, hooks
@@ -12,10 +14,10 @@ from pgqueue.attempt import Ended
 from pgqueue.codec import decode
 from pgqueue.describe import describe_exception
 from pgqueue.limits import NO_LIMITS, RESERVED, Limits, read_notes
-from pgqueue.request import Request
-from pgqueue.retry import MAX_DELAY, RetryPolicy
+from pgqueue.request import Request, moment_text
+from pgqueue.retry import RetryPolicy
 from pgqueue.rows import FOREVER
-from pgqueue.signals import task_revoked
+from pgqueue.signals import task_failure, task_revoked
 from pgqueue.task import Task
 from pgqueue.worker import frames
 from pgqueue.worker.alarms import Alarm, until
@@ -38,7 +40,7 @@ class Run:
     `limits` are the worker's, for jobs and tasks that have none of their own.
     """
 
-    __slots__ = ("_limits", "_record", "_request", "deadline", "revoked", "task")
+    __slots__ = ("_limits", "_record", "_request", "_times", "deadline", "revoked", "task")
 
     def __init__(
         self,
@@ -53,8 +55,14 @@ class Run:
         self.revoked = False
         self._request: Request | None = None
         self.task = tasks.get(record[7])
-        expires_in = record[4]
-        self.deadline = received + float(expires_in) if expires_in else None
+        #: When it expires, and when it was to run, as its request says it.
+        self._times: tuple[str | None, str | None] | None = None
+        self.deadline: float | None = None
+        if record[4]:
+            expires_in, *times = json.loads(record[4])
+            self._times = _text(times[0]), _text(times[1])
+            if expires_in is not None:
+                self.deadline = received + float(expires_in)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -74,11 +82,12 @@ class Run:
         """Return the record of a job that ends because its cancellation was asked for."""
         return self._ended(frames.CANCELLED, "cancelled")
 
-    def revoke(self) -> None:
+    def revoke(self, signal: str = "") -> None:
         """Note that its coroutine is about to be cancelled because that was asked for."""
         self.revoked = True
         if self._request is not None:
             self._request.revoked = True
+            self._request.signum = Signals[signal].value if signal else None
 
     def run(self) -> str:
         """Run a sync task in this thread; return the record of how it ended, whatever happens."""
@@ -97,7 +106,7 @@ class Run:
     def _run(self) -> str:
         try:
             if self._expired():
-                hooks.act(self._revoked())
+                hooks.act(self.told_revoked(expired=True))
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
             call = attempt.called(task, request)
@@ -112,7 +121,7 @@ class Run:
     async def _arun(self) -> str:
         try:
             if self._expired():
-                await hooks.aact(self._revoked())
+                await hooks.aact(self.told_revoked(expired=True))
                 return self._ended(frames.CANCELLED, "expired")
             task, request = self._begin()
             self._request = request
@@ -132,13 +141,25 @@ class Run:
     def _expired(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
-    def _revoked(self) -> hooks.Calls:
+    def told_revoked(self, *, signum: int | None = None, expired: bool = False) -> hooks.Calls:
+        """Return what is due when it does not run, or was ended by a signal, with its process."""
         if not task_revoked.receivers or self.task is None:
             return hooks.NOTHING
         try:
-            return hooks.revoked(*self._begin(), expired=True)
+            task, request = self._begin()
+            ended = signum is not None
+            return hooks.revoked(task, request, terminated=ended, signum=signum, expired=expired)
         except Exception as error:  # noqa: BLE001 (it cannot be read, and need not be)
             return hooks.unreadable(self.task, self._record[0], error)
+
+    def told_killed(self, error: BaseException) -> hooks.Calls:
+        """Return what is due when it has failed because its process was killed."""
+        if not task_failure.receivers or self.task is None:
+            return hooks.NOTHING
+        try:
+            return hooks.failed_for_others(*self._begin(), error)
+        except Exception as worse:  # noqa: BLE001 (the same)
+            return hooks.unreadable(self.task, self._record[0], worse)
 
     def _unbegun(self, error: BaseException) -> hooks.Calls:
         id_, name = self._record[0], self._record[7]
@@ -171,9 +192,8 @@ class Run:
             parent_id, root_id, linked = self._record[11:14]
             request.parent_id, request.linked = parent_id or None, bool(linked)
             request.root_id = root_id or id_
-        if self.deadline is not None and self.deadline < MAX_DELAY:
-            left = timedelta(seconds=self.deadline - time.monotonic())
-            request.expires = datetime.now(UTC) + left
+        if self._times is not None:
+            request.expires, request.eta = self._times
         limits = task.limits  # which the worker may have been told anew
         if headers:
             request.headers = decode(headers)
@@ -232,6 +252,13 @@ def _alarmed_coroutine(
     call: Callable[..., Coroutine[Any, Any, Any]], seconds: float
 ) -> Callable[..., Coroutine[Any, Any, Any]]:
     return lambda *args, **kwargs: until(seconds, call(*args, **kwargs))
+
+
+def _text(moment: str | None) -> str | None:
+    try:
+        return moment and moment_text(datetime.fromisoformat(moment))
+    except (ValueError, OverflowError):  # such as infinity: SQL has times that Python has not
+        return None
 
 
 def _max_retries(max_attempts: str, policy: RetryPolicy) -> int | None:

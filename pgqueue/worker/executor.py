@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
@@ -71,17 +71,20 @@ class Executor:
         for run in unstarted:
             self._report(run.unstarted())
 
-    def cancel(self, jobs: Container[tuple[str, str]]) -> None:
-        """Cancel jobs, by id and claim: those that no slot has begun, and coroutines."""
+    def cancel(self, orders: Mapping[tuple[str, str], str]) -> None:
+        """Give jobs back, by id and claim, that no slot has begun, and cancel coroutines.
+
+        The value is the name of a signal if the job is to be ended by one, else empty.
+        """
         with self._lock:
-            found = [run for run in self._waiting if run.key in jobs]
+            found = [run for run in self._waiting if run.key in orders]
             for run in found:
                 self._waiting.remove(run)
             loop = self._loop
         for run in found:
-            self._report(run.cancelled())
+            self._report(run.unstarted())
         if loop:
-            loop.call_soon_threadsafe(self._cancel_coroutines, jobs)
+            loop.call_soon_threadsafe(self._cancel_coroutines, orders)
 
     def override(self, limits: Mapping[str, Limits]) -> None:
         """Put these limits in the place of those that tasks declare; all others as declared."""
@@ -152,12 +155,12 @@ class Executor:
     def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
         del self._running[task]
         if task.cancelled():  # before it had begun: by request, or by another task
-            self._end(run.cancelled() if run.revoked else run.unstarted())
+            self._end(run.unstarted())
 
-    def _cancel_coroutines(self, jobs: Container[tuple[str, str]]) -> None:
+    def _cancel_coroutines(self, orders: Mapping[tuple[str, str], str]) -> None:
         for task, run in self._running.items():
-            if run.key in jobs and not run.revoked:  # once: it may be about to clean up
-                run.revoke()
+            if run.key in orders and not run.revoked:  # once: it may be about to clean up
+                run.revoke(orders[run.key])
                 task.cancel()
 
     async def _await(self, run: Run) -> None:

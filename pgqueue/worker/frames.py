@@ -26,6 +26,9 @@ UNSTARTED, DONE, STALE = "U", "D", "X"
 #: Failed as its task said it may, and given back by its task.
 EXPECTED, REQUEUED = "E", "Q"
 
+#: What a notice is about, if it is about a job: of the worker's own life see `moments`.
+REVOKED, KILLED = "revoked", "killed"
+
 RECORD, FIELD = "\x1e", "\x1f"
 _LENGTH = struct.Struct("!I")
 _SEPARATORS = str.maketrans({RECORD: " ", FIELD: " "})
@@ -41,12 +44,12 @@ def frame(kind: str, body: str = "") -> bytes:
 
 def jobs_frame(jobs: Iterable[ClaimedJob]) -> bytes:
     """Return the frame that hands jobs to a child."""
-    return frame(JOBS, RECORD.join([_job_record(job) for job in jobs]))
+    return frame(JOBS, RECORD.join([job_record(job) for job in jobs]))
 
 
-def cancel_frame(keys: Iterable[tuple[str, int]]) -> bytes:
-    """Return the frame that asks a child to cancel jobs, given by id and claim."""
-    return frame(CANCEL, RECORD.join([f"{id_}{FIELD}{claim}" for id_, claim in keys]))
+def cancel_frame(orders: Iterable[tuple[str, int, str | None]]) -> bytes:
+    """Return the frame that asks a child to cancel jobs: id, claim, and the signal to come."""
+    return frame(CANCEL, RECORD.join([FIELD.join((o[0], str(o[1]), o[2] or "")) for o in orders]))
 
 
 def limits_frame(limits: Mapping[str, Limits]) -> bytes:
@@ -55,7 +58,7 @@ def limits_frame(limits: Mapping[str, Limits]) -> bytes:
 
 
 def read_records(body: str) -> list[Record]:
-    """Return the jobs of a frame as their fields: see `_job_record` for the order."""
+    """Return the jobs of a frame as their fields: see `job_record` for the order."""
     return [record.split(FIELD) for record in body.split(RECORD)]
 
 
@@ -106,14 +109,15 @@ class FrameReader:
         del buffer[:start]
 
 
-def _job_record(job: ClaimedJob) -> str:
+def job_record(job: ClaimedJob) -> str:
+    """Return a job as the fields that a child gets of it."""
     return FIELD.join(
         (
             job.id,
             str(job.claim),
             str(job.attempt),
             "" if job.max_attempts is None else str(job.max_attempts),
-            "" if job.expires_in is None else str(job.expires_in),
+            job.times or "",
             job.queue,
             str(job.priority),
             job.task,

@@ -2,7 +2,8 @@
 
 The supervisor runs no user code, and children are started afresh instead of forked. So what
 prepares a process (`celeryd_init` to `worker_process_init`) is sent in each of them; of what
-happens to the worker as a whole, the supervisor tells one of them.
+happens to the worker as a whole, the supervisor tells one of them, and of jobs that ended without a
+process that could tell it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import json
 import logging
 import os
 import threading
+import time
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from pgqueue import signals
+from pgqueue import hooks, signals
 from pgqueue.app import PgQueue
-from pgqueue.worker import logs
+from pgqueue.errors import TaskFailed, TimeLimitExceeded
+from pgqueue.limits import NO_LIMITS, Limits
+from pgqueue.worker import frames, logs
+from pgqueue.worker.execution import Run
 
 log = logging.getLogger("pgqueue.worker")
 
@@ -60,8 +65,9 @@ def begin(worker: WorkerProcess, options: dict[str, Any], log_format: str) -> No
 class Moments:
     """Tells receivers what the supervisor says of the worker, in a thread of their own."""
 
-    def __init__(self, worker: WorkerProcess) -> None:
+    def __init__(self, worker: WorkerProcess, limits: Limits = NO_LIMITS) -> None:
         self._worker = worker
+        self._limits = limits
         self._notices: SimpleQueue[str | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -103,3 +109,15 @@ class Moments:
                 signals.worker_shutting_down.send(sender=self._worker.hostname, **about)
             elif event == SHUTDOWN:
                 signals.worker_shutdown.send(sender=self._worker)
+            else:
+                hooks.act(self._of_a_job(event, **about))
+
+    def _of_a_job(self, event: str, job: str, **about: Any) -> hooks.Calls:
+        """Return what is due because a job has ended that no process of its own can tell of."""
+        run = Run(job.split(frames.FIELD), self._worker.app.tasks, time.monotonic(), self._limits)
+        if event == frames.REVOKED:
+            return run.told_revoked(signum=about["signum"])
+        kind, _, message = about["error"].partition(": ")
+        if kind == TimeLimitExceeded.__name__:
+            return run.told_killed(TimeLimitExceeded(message))
+        return run.told_killed(TaskFailed(kind, message))

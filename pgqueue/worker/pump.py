@@ -163,7 +163,7 @@ class Pump:
             await self._isolate(batch, error)
         else:
             self._pauses.reset()
-            self._journal.written(batch, results[: len(writes)])
+            self._written(batch, results[: len(writes)])
             if look:
                 self._saw(look, dict(zip(asked, results[len(writes) :], strict=True)), want)
 
@@ -250,10 +250,15 @@ class Pump:
 
     async def _write(self, batch: Batch) -> None:
         try:
-            self._journal.written(batch, await self._control.run_all(batch.queries))
+            self._written(batch, await self._control.run_all(batch.queries))
         except Disconnected:
             batch.resent = True
             self._crew.put_back(batch)
+
+    def _written(self, batch: Batch, results: list[Any]) -> None:
+        self._journal.written(batch, results)
+        if batch.crashed:
+            self._crew.herald.written(batch, results)
 
     async def _wait_for_the_last(self, seconds: float) -> None:
         if seconds:

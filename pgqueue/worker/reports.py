@@ -113,6 +113,12 @@ class Batch:
         newest = dict(sorted(claims))
         return {(id_, n) for id_, n in claims if id_ not in accepted or n < newest[id_]}
 
+    def crash_states(self, results: Sequence[Any]) -> dict[str, str]:
+        """Return the states that crashed jobs have now, by id, given what the queries read."""
+        first = bool(self.retried) + bool(self.released) + len(self.suspected)
+        found = results[first : first + len(self.crashed)]
+        return {id_: state for states in found for id_, state in states.items()}
+
     def singly(self) -> list[Batch]:
         """Return the batch as batches of one job."""
         parts = [Batch(finished=[job]) for job in self.finished]

@@ -48,14 +48,17 @@ class Revoked:
         order = self._orders.setdefault(key, Order(signal, now))
         order.signal = signal or order.signal
 
-    def ended(self, job: ClaimedJob) -> bool:
-        """Note that a job has ended, and return whether it was to."""
-        return self._orders.pop((job.id, job.claim), None) is not None
+    def ended(self, job: ClaimedJob) -> Order | None:
+        """Note that a job has ended, and return the order to end it, if there was one."""
+        return self._orders.pop((job.id, job.claim), None)
 
     def judge(
         self, child: Child, is_coroutine: Callable[[str], bool], now: float
-    ) -> tuple[list[Key], tuple[ClaimedJob, str] | None]:
-        """Return which jobs a child is to be asked to cancel, and for which it is to be killed."""
+    ) -> tuple[list[tuple[str, int, str | None]], tuple[ClaimedJob, str] | None]:
+        """Return which jobs a child is to be asked to cancel, and for which it is to be killed.
+
+        With each its signal, if it is to be ended by one.
+        """
         begun, waiting = child.begun_and_waiting()
         asked = []
         overdue = None
@@ -67,7 +70,7 @@ class Revoked:
             patience = CLEANING_UP if gentle else COURTESY
             if order.asked_at is None or (gentle and now - order.asked_at >= AGAIN):
                 order.asked_at = now
-                asked.append((job.id, job.claim))
+                asked.append((job.id, job.claim, order.signal))
             late = now - order.since >= patience or order.signal == AT_ONCE
             if order.signal and late and job in begun:
                 overdue = overdue or (job, order.signal)

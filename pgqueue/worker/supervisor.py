@@ -184,9 +184,9 @@ class Supervisor:
             o.processes,
             hide_password(hello["dsn"]) or "the database of libpq's variables",
         )
-        self.crew.tell("ready")
+        self.crew.herald.tell("ready")
         if o.scheduler:
-            self.crew.tell("scheduling")
+            self.crew.herald.tell("scheduling")
         rotation = Rotation(o.weights, strict=o.strict)
         pumping = self._board.follow("pump", parts.pump.run(queues, tasks, rotation))
         beside = parts.beside_the_pump(self._board, self._stop_for, scheduler=o.scheduler)
@@ -240,7 +240,9 @@ class Supervisor:
             )
             if self._liveness:
                 self._liveness.stop()
-            self.crew.tell("shutting_down", sig=by, how="Warm", exitcode=int(bool(self._mismatch)))
+            self.crew.herald.tell(
+                "shutting_down", sig=by, how="Warm", exitcode=int(bool(self._mismatch))
+            )
             self.crew.recall()
             self._on_change()
         else:

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from meaning import canvases, meaning
 
-from pgqueue import ChordError, EagerResult, GroupResult, PgQueue, chain, chord, group, signature
+from pgqueue import (
+    ChordError,
+    EagerResult,
+    GroupResult,
+    PgQueue,
+    Task,
+    chain,
+    chord,
+    group,
+    signature,
+)
 from support.canvas import add, areplaced, asay, fail, flaky, replaced, say, total
 
 
@@ -140,6 +150,36 @@ def test_an_errback_of_a_canvas_is_called_once_and_those_of_tasks_for_each():
 def test_a_task_is_replaced_in_place(task):
     assert chain(task.s("chain"), say.s("then")).apply().get() == [[["first"], "second"], "then"]
     assert chord([task.s("group"), say.s(1)], say.s()).apply().get() == [[[["one"], ["two"]], [1]]]
+
+
+def test_its_handler_is_told_by_what_it_is_replaced_and_may_refuse():
+    told = []
+
+    class Replaced(Task):
+        def on_replace(self, sig):
+            told.append((self.request.id, sig.args))
+            if sig.args[0] == "refused":
+                raise LookupError("not by this")
+            return super().on_replace(sig)
+
+    class Areplaced(Replaced):
+        async def on_replace(self, sig):
+            return Replaced.on_replace(self, sig)
+
+    app = PgQueue("aside")
+
+    @app.task(bind=True, base=Replaced)
+    def becomes(self, word):
+        raise self.replace(say.s(word))
+
+    @app.task(bind=True, base=Areplaced)
+    async def abecomes(self, word):
+        raise await self.areplace(say.s(word))
+
+    for task in (becomes, abecomes):
+        done = task.apply(("new",))
+        assert (done.get(), told.pop()) == (["new"], (done.id, ("new",)))
+        assert isinstance(task.apply(("refused",)).result, LookupError)
 
 
 def test_always_eager_calls_every_canvas_in_place(monkeypatch):

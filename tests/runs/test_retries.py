@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from pgqueue import MaxRetriesExceededError, TaskFailed, operations
+from pgqueue import MaxRetriesExceededError, TaskFailed, TaskRevokedError, operations
 
 WAIT = 30
 
@@ -26,6 +28,43 @@ def test_it_has_the_arguments_queue_and_priority_that_the_retry_gives_it(worker,
     assert result.get(WAIT) == [[5], {"n": 6}, "other", 3]
     job = result.job()
     assert (job.args, job.kwargs, job.queue, job.priority) == ("[5]", '{"n": 6}', "other", 3)
+
+
+def test_it_has_the_other_options_that_the_retry_gives_it(worker, send):
+    due = datetime.now(UTC) + timedelta(hours=1)
+    given = {"expires": due, "time_limit": 60, "soft_time_limit": 50, "shadow": "again"}
+    given |= {"headers": {"trace": "new"}}
+    result = send("again_as", kwargs=given, headers={"trace": "old", "other": 1}, time_limit=70)
+    about, job = result.get(WAIT), result.job()
+    assert (about["expires"], job.expires_at) == (due.isoformat(), due)
+    assert (about["timelimit"], about["shadow"]) == ([60, 50], "again")
+    assert about["headers"] == {"trace": "new"}
+
+
+def test_what_the_retry_does_not_say_stays(worker, send):
+    due = datetime.now(UTC) + timedelta(hours=1)
+    call = {"expires": due, "headers": {"trace": "old"}, "time_limit": 70, "shadow": "call"}
+    about = send("again_as", kwargs={"soft_time_limit": 50}, **call).get(WAIT)
+    assert (about["timelimit"], about["shadow"]) == ([70, 50], "call")
+    assert (about["expires"], about["headers"]) == (due.isoformat(), {"trace": "old"})
+
+
+def test_it_can_expire_from_now_on_or_never(worker, send):
+    result = send("again_as", kwargs={"countdown": 0.2, "expires": 0.1}, expires=3600)
+    with pytest.raises(TaskRevokedError, match="expired"):
+        result.get(WAIT)
+    assert send("again_as", kwargs={"expires": None}, expires=60).get(WAIT)["expires"] is None
+
+
+def test_its_result_can_be_left_out_from_now_on(worker, send):
+    result = send("again_as", kwargs={"ignore_result": True})
+    assert result.get(WAIT) is None
+    assert result.job().result is None
+
+
+def test_a_retry_is_due_when_it_said_and_its_request_knows_that(worker, send):
+    result = send("again_as", kwargs={"countdown": 0.1})
+    assert result.get(WAIT)["eta"] == result.job().run_at.astimezone(UTC).isoformat()
 
 
 def test_other_arguments_leave_those_that_they_do_not_concern(worker, send):

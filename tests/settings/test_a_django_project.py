@@ -99,6 +99,40 @@ def project(folder, write, monkeypatch):
     return folder
 
 
+ITS_DATABASE = """
+    from psycopg.conninfo import conninfo_to_dict
+
+    OPTIONS = conninfo_to_dict(os.environ["PGQUEUE_DSN"])
+    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql",
+                             "NAME": OPTIONS.pop("dbname"), "OPTIONS": OPTIONS,
+                             "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
+    CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT = None
+"""
+ASKING = """
+    from asgiref.sync import sync_to_async
+    from django.db import connection, transaction
+    from pgqueue import shared_task
+
+    def session():
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_backend_pid()")
+            return cursor.fetchone()[0]
+
+    @shared_task(name="ask")
+    def ask():
+        return session()
+
+    @shared_task(name="aask")
+    async def aask():
+        return await sync_to_async(session)()
+
+    @shared_task(name="ask_within")
+    def ask_within():
+        with transaction.atomic():
+            return [session(), ask.apply().get(), session()]
+"""
+
+
 def told(project, code, **environment):
     """What a process of its own prints: Django is set up once per process."""
     done = subprocess.run(
@@ -165,3 +199,26 @@ def test_its_worker_runs_them_as_its_settings_say(project, start_worker, send):
     assert result.get(30) == "contenttypes.ContentType"
     assert worker.stop() == 0
     assert worker.log.count("mean nothing to pgqueue") == 1
+
+
+@pytest.mark.parametrize("task", ["ask", "aask"])
+def test_a_connection_that_the_server_has_closed_harms_no_run(
+    project, write, start_worker, send, connection, task
+):
+    """Of `def` and `async def`; and one that is good, CONN_MAX_AGE being None, is kept."""
+    write("shop/settings.py", SETTINGS + ITS_DATABASE)
+    write("orders/tasks.py", ASKING)
+    start_worker("--processes", "1", "-c", "1", app="shop").ready()
+    first = send(task, queue="shop").get(30)
+    assert send(task, queue="shop").get(30) == first
+    connection.execute("select pg_terminate_backend(%s, 5000)", [first])
+    assert send(task, queue="shop").get(30) != first
+
+
+def test_what_runs_in_place_within_another_run_is_in_its_transaction(
+    project, write, start_worker, send
+):
+    write("shop/settings.py", SETTINGS + ITS_DATABASE)
+    write("orders/tasks.py", ASKING)
+    start_worker("--processes", "1", "-c", "1", app="shop").ready()
+    assert len(set(send("ask_within", queue="shop").get(30))) == 1

@@ -134,7 +134,6 @@ def test_what_means_nothing_here_is_told_once_in_one_warning(app):
     ("name", "value", "part"),
     [
         ("task_acks_late", False, "runs again here, always"),
-        ("task_store_eager_result", True, "leave no row here"),
         ("result_expires", 3600, "set keep to 3600 seconds"),
         ("result_expires", timedelta(days=2), "set keep to 172800 seconds"),
     ],

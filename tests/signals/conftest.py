@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import NamedTuple
 
 import pytest
@@ -52,7 +53,7 @@ def run(tasks):
             claim=1,
             attempt=1,
             max_attempts=None,
-            expires_in=expires_in,
+            times=None if expires_in is None else json.dumps([expires_in, None, None]),
             queue="default",
             priority=0,
             run_at="",

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import pytest
 
-from pgqueue import Retry, Task
+from pgqueue import Reject, Retry, Task
 from pgqueue.hooks import ExceptionInfo
 from pgqueue.request import current
 from pgqueue.worker import frames
@@ -237,6 +237,18 @@ def test_a_coroutine_that_cancels_itself_has_failed(run, tasks, heard):
     heard(*RUN)
     assert run(tasks.task(gives_up)).code == frames.FAILED
     assert "task_failure" in heard.names
+
+
+@pytest.mark.parametrize(("requeue", "then"), [(False, ["task_failure"]), (True, [])])
+def test_one_that_is_rejected_for_good_has_failed_but_calls_no_handler(
+    run, register, noting, in_order, requeue, then
+):
+    def rejects():
+        raise Reject("not here", requeue=requeue)
+
+    run(register(noting, rejects))
+    assert names(in_order)[2:] == ["before_start", "task_postrun", *then]
+    assert in_order[3][1]["state"] == "REJECTED"
 
 
 def test_a_job_of_an_unknown_task(run, heard, job_id):

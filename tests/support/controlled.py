@@ -7,12 +7,18 @@ import contextlib
 import itertools
 import os
 import re
+import signal
+import sys
 import time
 
 import psycopg
 
-from pgqueue import PgQueue, SoftTimeLimitExceeded
+from pgqueue import AsyncResult, PgQueue, SoftTimeLimitExceeded
+from pgqueue.signals import task_failure, task_revoked
 from support.tasks import hold as hold_lock
+
+if "--alone" in sys.argv and os.environ.get("NOBODY_ALONE"):
+    time.sleep(3600)  # a process for jobs that run alone is never there
 
 app = PgQueue("controlled")
 
@@ -30,6 +36,18 @@ def say(what):
         connection.execute("insert into begun values (%s, %s)", [what, os.getpid()])
 
 
+@task_revoked.connect
+def say_revoked(sender, request, terminated, signum, expired, **kwargs):
+    assert sender.name == request.task
+    say(f"revoked {request.task} {request.args}: {terminated} {signum} {expired}")
+
+
+@task_failure.connect
+def say_failed(sender, task_id, exception, args, **kwargs):
+    assert AsyncResult(task_id).name == sender.name
+    say(f"failed {sender.name} {args}: {exception}")
+
+
 @app.task(name="add")
 def add(a, b):
     return a + b
@@ -44,6 +62,17 @@ def go_on(how):
 @app.task(name="go_on_and_retry", max_retries=5, autoretry_for=[Exception], default_retry_delay=0)
 def go_on_and_retry(how):
     go_on(how)
+
+
+@app.task(name="kill_itself")
+def kill_itself():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task(name="hold_and_fail", max_retries=5, autoretry_for=[KeyError], default_retry_delay=0)
+def hold_and_fail(key):
+    hold(key)
+    raise KeyError(key)
 
 
 @app.task(name="hold")

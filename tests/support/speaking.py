@@ -28,14 +28,26 @@ def echo(*args, **kwargs):
 
 @app.task(name="request", bind=True)
 def request(self, *args, **kwargs):
-    r = self.request
+    return about(self.request)
+
+
+def about(request):
     names = (
         *("id", "task", "queue", "args", "kwargs", "retries", "attempt", "claim", "max_retries"),
         *("hostname", "delivery_info", "headers", "root_id", "parent_id", "correlation_id", "utc"),
         *("timelimit", "time_limit", "soft_time_limit", "expires", "ignore_result", "is_eager"),
         *("called_directly", "shadow", "priority", "group", "group_index", "chord"),
+        "eta",
     )
-    return {name: getattr(r, name) for name in names}
+    return {name: getattr(request, name) for name in names}
+
+
+@app.task(name="again_as", bind=True, max_retries=3)
+def again_as(self, countdown=0, **options):
+    """Be tried again with these options, and say what the request is then."""
+    if self.request.retries < 1:
+        raise self.retry(countdown=countdown, **options)
+    return about(self.request)
 
 
 @app.task(name="again", bind=True, max_retries=3)

@@ -76,7 +76,7 @@ def charge(self: Task[..., Any], amount: int) -> float:
     assert_type(self.request, Request)
     assert_type(self.request.claim, int)
     if amount < 0:
-        raise self.retry(exc=ValueError("negative"), countdown=1.5)
+        raise self.retry(exc=ValueError("negative"), countdown=1.5, headers={"seen": 1}, expires=60)
     with self.transaction() as connection:
         connection.execute("select 1")
         self.set_result(1.0)
@@ -163,7 +163,7 @@ def options(connection: psycopg.Connection) -> None:
     welcome.using(connection, countdown=60).delay("42")  # type: ignore[arg-type]
     welcome.using(connection, countdonw=60)  # type: ignore[call-arg]
     welcome.using(countdown="soon")  # type: ignore[arg-type]
-    welcome.using(eta="tomorrow")  # type: ignore[arg-type]
+    welcome.using(eta=60)  # type: ignore[arg-type]
     assert_type(welcome.apply_async([42], {"greeting": "bye"}, priority=9), AsyncResult[str])
     welcome.apply_async((42,), connection=connection)
     welcome.apply_async((42,), countdonw=1)  # type: ignore[call-arg]

@@ -29,7 +29,7 @@ def child():
 
 def judged(revoked, child, now, *, gentle=False):
     asked, overdue = revoked.judge(child, lambda _: gentle, now)
-    return [id_ for id_, _ in asked], overdue and (overdue[0].id, overdue[1])
+    return [id_ for id_, _, _ in asked], overdue and (overdue[0].id, overdue[1])
 
 
 def test_a_child_is_asked_first_and_killed_when_that_was_of_no_use(child):
@@ -152,18 +152,18 @@ def ran():
     ran.go_on.set()
 
 
-def test_a_job_that_waits_for_a_slot_is_cancelled_and_a_def_that_runs_is_not(ran):
+def test_a_job_that_waits_for_a_slot_is_given_back_and_a_def_that_runs_is_not(ran):
     ran.submit(("a", "hold"), ("b", "hold"), ("c", "hold"))
-    ran.executor.cancel({("a", "1"), ("b", "1"), ("c", "2")})
-    assert ran.ended(1) == [("b", "C", "cancelled")]
+    ran.executor.cancel(dict.fromkeys([("a", "1"), ("b", "1"), ("c", "2")], ""))
+    assert ran.ended(1) == [("b", "U")]
     ran.go_on.set()
-    assert [(id_, code) for id_, code, *_ in ran.ended(3)] == [("b", "C"), ("a", "S"), ("c", "S")]
+    assert [(id_, code) for id_, code, *_ in ran.ended(3)] == [("b", "U"), ("a", "S"), ("c", "S")]
 
 
 def test_a_coroutine_is_cancelled_and_its_slot_is_free(ran):
     ran.submit(("a", "wait"), ("b", "hold"))
     ran.begun.clear()
-    ran.executor.cancel({("a", "1")})
+    ran.executor.cancel({("a", "1"): "SIGTERM"})
     assert ran.ended(1) == [("a", "C", "cancelled")]
     assert ran.begun.wait(10)
 

@@ -332,7 +332,8 @@ def changes(task, given_args, given_kwargs, **options):
     """What a retry says of the next attempt of a job that has these arguments."""
     with running() as request:
         request.args, request.kwargs = given_args, given_kwargs
-        return asked_to_retry(task, **options).changes
+        asked = asked_to_retry(task, **options).changes
+        return asked and asked[:4]
 
 
 @pytest.mark.parametrize(

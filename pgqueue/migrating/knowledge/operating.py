@@ -11,7 +11,7 @@ SIGNALS = rows(
          "task_postrun", "task_success", "task_failure", "task_retry",
          "task_rejected", "task_internal_error", "task_received", "import_modules", "beat_init"),
     same("task_revoked",
-         note="of expired jobs and cancelled coroutines; not of a def that is killed"),
+         note="in another process if its own was killed; not of a job that no worker had taken"),
     change("worker_init", note="sent in each process that runs tasks, before it serves any"),
     change("worker_ready", "worker_shutdown", "worker_shutting_down",
            note="sent once per worker, in its first process that runs tasks, not in its parent"),
