@@ -1,5 +1,6 @@
 -- queued -> running, for parked jobs that their limits let start; see sql/functions/claim_limited.sql.
--- "times" is as in claim.sql. Comes last in its transaction: it may wait for others that let in jobs of the same keys.
+-- "times" is as in claim.sql. Comes last in its transaction: it may wait for others that let in jobs of
+-- the same keys.
 select
     c.id::text, c.claim, c.attempt, c.max_attempts,
     case when c.expires_at is not null or t.eta is not null then json_build_array(
