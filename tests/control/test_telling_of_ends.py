@@ -49,6 +49,20 @@ def test_of_a_coroutine_its_own_process_tells(worker, control, send, begun):
     assert begun("revoked wait ['second']: True 15 False") == [pid]
 
 
+def test_of_what_sql_calls_a_signal_it_is_told_what_it_comes_to(worker, send, begun, connection):
+    del worker
+    both = [send("go_on", "sleep"), send("wait")]
+    begun("sleep"), begun("wait")
+    connection.execute(
+        "select pgqueue.terminate(%s::uuid[], %s)", [[job.id for job in both], "\x1e odd \x1f"]
+    )
+    for job in both:
+        with pytest.raises(TaskRevokedError):
+            job.get(WAIT)
+    assert len(begun("revoked go_on ['sleep']: True 9 False")) == 1
+    assert len(begun("revoked wait []: True 9 False")) == 1
+
+
 def test_of_one_that_has_not_begun_it_is_told_too(start_worker, control, send, begun, until):
     start_worker("w1", "--processes", "1", "-c", "1", environment={"NOBODY_ALONE": "1"}).ready()
     waiting = send("add", 1, 2, time_limit=600)
