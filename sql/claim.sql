@@ -69,7 +69,8 @@ with lanes as materialized (
         j.expires_at, j.started_at, j.task, j.args, j.kwargs, j.headers,
         j.parent_id, j.root_id, j.linked,
         case when j.run_at <> j.created_at and (j.open_parents is null or j.attempt > 1
-                 or j.headers #> '{pgqueue,after}' is not null) then j.run_at end as eta
+                 or j.headers #> '{pgqueue,after,eta}' is not null
+                 or j.headers #> '{pgqueue,after,countdown}' > '0') then j.run_at end as eta
 )
 select
     c.id::text, c.claim, c.attempt, c.max_attempts,

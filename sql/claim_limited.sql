@@ -14,6 +14,7 @@ from pgqueue.claim_limited(
     %(rates)s::boolean) c
 cross join lateral (
     select case when c.due_at <> c.created_at and (c.open_parents is null or c.attempt > 1
-                    or c.headers #> '{pgqueue,after}' is not null) then c.due_at end as eta
+                    or c.headers #> '{pgqueue,after,eta}' is not null
+                    or c.headers #> '{pgqueue,after,countdown}' > '0') then c.due_at end as eta
 ) t
 order by c.priority desc, c.due_at, c.id

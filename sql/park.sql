@@ -38,6 +38,7 @@ with task as materialized (
         limit %(limit)s::integer
     ) j
     where j.state = 'queued' and j.task = any (%(tasks)s::text[])
+      and l.queue <> all (array(select r.queue from rated r))
     union all
     select j.place
     from rated r

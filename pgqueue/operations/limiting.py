@@ -54,7 +54,7 @@ def park(
 ) -> Query[int]:
     """Park jobs of limited tasks that are due and wait where plain ones do; returns how many.
 
-    In queues with a rate, those of all `known` tasks.
+    In queues with a rate, those of all `known` tasks, which are to be all that the worker knows.
     """
     params = {
         "tasks": text_array(tasks),

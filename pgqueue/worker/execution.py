@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
-from signal import Signals
 from typing import Any
 
 from pgqueue import attempt, hooks
@@ -82,12 +81,15 @@ class Run:
         """Return the record of a job that ends because its cancellation was asked for."""
         return self._ended(frames.CANCELLED, "cancelled")
 
-    def revoke(self, signal: str = "") -> None:
-        """Note that its coroutine is about to be cancelled because that was asked for."""
+    def revoke(self, signum: str = "") -> None:
+        """Note that its coroutine is about to be cancelled because that was asked for.
+
+        `signum` is the number of the signal that is to end it if it goes on, if one is.
+        """
         self.revoked = True
         if self._request is not None:
             self._request.revoked = True
-            self._request.signum = Signals[signal].value if signal else None
+            self._request.signum = int(signum) if signum else None
 
     def run(self) -> str:
         """Run a sync task in this thread; return the record of how it ended, whatever happens."""

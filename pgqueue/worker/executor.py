@@ -74,7 +74,7 @@ class Executor:
     def cancel(self, orders: Mapping[tuple[str, str], str]) -> None:
         """Give jobs back, by id and claim, that no slot has begun, and cancel coroutines.
 
-        The value is the name of a signal if the job is to be ended by one, else empty.
+        The value is the number of a signal if the job is to be ended by one, else empty.
         """
         with self._lock:
             found = [run for run in self._waiting if run.key in orders]

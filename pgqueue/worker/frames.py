@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from signal import Signals
 from typing import Any
 
 from pgqueue.limits import Limits
@@ -49,7 +50,19 @@ def jobs_frame(jobs: Iterable[ClaimedJob]) -> bytes:
 
 def cancel_frame(orders: Iterable[tuple[str, int, str | None]]) -> bytes:
     """Return the frame that asks a child to cancel jobs: id, claim, and the signal to come."""
-    return frame(CANCEL, RECORD.join([FIELD.join((o[0], str(o[1]), o[2] or "")) for o in orders]))
+    records = [
+        FIELD.join((id_, str(claim), str(signum(name) or ""))) for id_, claim, name in orders
+    ]
+    return frame(CANCEL, RECORD.join(records))
+
+
+def signum(name: object) -> int | None:
+    """Return the number of a signal that ends a job; of what is none, which SQL can say: SIGKILL.
+
+    >>> signum("SIGTERM"), signum("at once"), signum(None)
+    (15, 9, None)
+    """
+    return Signals.__members__.get(str(name), Signals.SIGKILL).value if name else None
 
 
 def limits_frame(limits: Mapping[str, Limits]) -> bytes:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from signal import Signals
 from typing import Any
 
 from pgqueue.rows import ClaimedJob
@@ -34,8 +33,7 @@ class Herald:
 
     def revoked(self, job: ClaimedJob, signal: str | None = None) -> None:
         """Tell that a job does not run because it was revoked, or was terminated by a signal."""
-        signum = Signals[signal].value if signal else None
-        self.tell(frames.REVOKED, job=frames.job_record(job), signum=signum)
+        self.tell(frames.REVOKED, job=frames.job_record(job), signum=frames.signum(signal))
 
     def killed(self, job: ClaimedJob, error: str) -> None:
         """Tell that a job has failed with its process."""

@@ -49,13 +49,28 @@ def test_of_a_coroutine_its_own_process_tells(worker, control, send, begun):
     assert begun("revoked wait ['second']: True 15 False") == [pid]
 
 
+def test_of_what_sql_calls_a_signal_it_is_told_what_it_comes_to(worker, send, begun, connection):
+    del worker
+    both = [send("go_on", "sleep"), send("wait")]
+    begun("sleep"), begun("wait")
+    connection.execute(
+        "select pgqueue.terminate(%s::uuid[], %s)", [[job.id for job in both], "\x1e odd \x1f"]
+    )
+    for job in both:
+        with pytest.raises(TaskRevokedError):
+            job.get(WAIT)
+    assert len(begun("revoked go_on ['sleep']: True 9 False")) == 1
+    assert len(begun("revoked wait []: True 9 False")) == 1
+
+
 def test_of_one_that_has_not_begun_it_is_told_too(start_worker, control, send, begun, until):
     start_worker("w1", "--processes", "1", "-c", "1", environment={"NOBODY_ALONE": "1"}).ready()
     waiting = send("add", 1, 2, time_limit=600)
     until(lambda: waiting.state == "STARTED")  # claimed: it waits for a process of its own
     control.revoke(waiting.id)
     assert len(begun("revoked add [1, 2]: False None False")) == 1
-    assert waiting.state == "REVOKED"
+    with pytest.raises(TaskRevokedError):
+        waiting.get(WAIT)
 
 
 def test_of_one_that_would_have_been_tried_again_it_is_told_too(lonely, control, send, begun, lock):
@@ -76,10 +91,8 @@ def test_of_one_that_is_killed_by_its_time_limit_another_tells(lonely, send, beg
     job = send("go_on", "sleep", time_limit=0.3)
     with pytest.raises(TimeLimitExceeded):
         job.get(WAIT)
-    (killed,) = begun("sleep")
     about = "TimeLimitExceeded: it ran for 0.3 s, its time limit; its process was killed"
-    (told,) = begun(f"failed go_on ['sleep']: {about}")
-    assert told != killed
+    assert begun(f"failed go_on ['sleep']: {about}") == [send("who").get(WAIT)]
 
 
 def test_of_one_that_kills_every_process_it_is_told_when_it_has_failed(lonely, send, begun):

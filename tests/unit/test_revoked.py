@@ -163,7 +163,7 @@ def test_a_job_that_waits_for_a_slot_is_given_back_and_a_def_that_runs_is_not(ra
 def test_a_coroutine_is_cancelled_and_its_slot_is_free(ran):
     ran.submit(("a", "wait"), ("b", "hold"))
     ran.begun.clear()
-    ran.executor.cancel({("a", "1"): "SIGTERM"})
+    ran.executor.cancel({("a", "1"): "15"})
     assert ran.ended(1) == [("a", "C", "cancelled")]
     assert ran.begun.wait(10)
 
