@@ -95,7 +95,7 @@ MUTANTS = [
         "w.expires_at < pgqueue.now()",
         "w.started_at < pgqueue.now() - interval '3 s'",
     ),
-    Mutant("judge oneself", "lost.sql", " and w.id <> %(watcher)s::bigint"),
+    Mutant("judge oneself", "lost.sql", " and w.id <> %(watcher)s::bigint", favour="freeze"),
     Mutant(
         "judge beside a heartbeat", "lost.sql", "    for update skip locked\n", favour="freeze busy"
     ),
