@@ -36,7 +36,8 @@ WAYS = ("bare", "silent", "gate", "notify")
 LITERALS = {
     "task": "'bench.noop'", "args": "'[1]'", "kwargs": "'{}'",
     "queue": "'default'", "priority": "0", "max_attempts": "null", "countdown": "0", "eta": "null",
-    "expires": "null", "expires_in": "null", "headers": "null", "chosen": "false",
+    "expires": "null", "expires_in": "null", "headers": "null",
+    "parent_id": "null", "root_id": "null",
 }  # fmt: skip
 _TPS = re.compile(r"tps = ([\d.]+)")
 _LATENCY = re.compile(r"latency average = ([\d.]+)")

@@ -426,13 +426,17 @@ class ServerFacts:
 
 @dataclass(frozen=True, slots=True)
 class LiveTable:
-    """The hot table as vacuum sees it; `vacuumed` in seconds ago, `size` in bytes."""
+    """The hot table as vacuum sees it; `vacuumed` in seconds ago, sizes in bytes.
+
+    `rows_size` is what rows and indexes have, without large values.
+    """
 
     autovacuum: bool
     live: int
     dead: int
     vacuumed: float | None
     size: int
+    rows_size: int
     unlogged: list[str]
 
 

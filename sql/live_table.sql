@@ -8,6 +8,8 @@ select
     extract(epoch from clock_timestamp()
         - greatest(pg_stat_get_last_vacuum_time(c.oid), pg_stat_get_last_autovacuum_time(c.oid)))::float8,
     pg_total_relation_size(c.oid),
+    -- Large values are in a file of their own, which says nothing of how the others have grown.
+    pg_relation_size(c.oid) + pg_indexes_size(c.oid),
     array(select u.relname::text
           from pg_class u
           where u.relnamespace = c.relnamespace and u.relkind = 'r' and u.relpersistence = 'u'

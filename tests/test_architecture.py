@@ -66,6 +66,7 @@ TALKERS = {
             "pump",
             "scheduler",
             "skew",
+            "parts",
             "supervisor",
             "wakeup",
             "watching",

@@ -32,6 +32,10 @@ NOTIFY_PATIENCE = 1.0
 TURNS = 3
 FREE_CONNECTIONS = 10
 MANY_DEAD = 100_000
+#: Bytes that jobs_live and its indexes may have: this much however few jobs there are, …
+MUCH_ROOM = 1 << 30
+#: … and this much for each of them.
+LARGE_JOB = 4 << 10
 #: A table with many dead rows that was vacuumed as recently as this, is in good hands.
 VACUUMED_LATELY = 600.0
 LONG_TRANSACTION = 300.0
@@ -253,6 +257,14 @@ def judge_table(table: LiveTable, *, autovacuum: bool) -> Iterator[Finding]:
         yield Finding(WARNING, "jobs_live", text, advice)
     else:
         yield Finding(OK, "jobs_live", text)
+    if table.rows_size > MUCH_ROOM + (table.live + table.dead) * LARGE_JOB:
+        jobs = formats.plural(table.live, "job")
+        text = f"rows and indexes have {formats.size(table.rows_size)} for {jobs}"
+        advice = (
+            "the files grew while vacuum was held back, and are filled again; once it is not, this "
+            "makes the indexes small:  reindex table concurrently jobs_live"
+        )
+        yield Finding(WARNING, "files", text, advice)
     if table.unlogged:
         text = f"a crash of the server would empty {', '.join(table.unlogged)}"
         yield Finding(WARNING, "unlogged", text, f"alter table {table.unlogged[0]} set logged")

@@ -1,17 +1,8 @@
 """The supervisor: one worker from its first connection to its last.
 
 It runs no user code and decodes no payload, so nothing that a task does can stop its heartbeat.
-Everything happens on one event loop:
-
-    pump      writes outcomes down and claims jobs          (control connection)
-    crew      hands jobs to children, gathers outcomes      (pipes)
-    listener  hears that there is work                      (listen connection)
-    liveness  renews the lease                              (control connection)
-    watching  rescue of those that died                     (control connection)
-    duties    partitions, retention                         (control connection)
-    scheduler enqueues what is due                          (control connection)
-
-Only probes are answered by a thread of their own, which sees from the board which of these hang.
+What goes on beside each other, all on one event loop, is put together in `parts`. Only probes are
+answered by a thread of their own, which sees from the board which of the loops hang.
 """
 
 from __future__ import annotations
@@ -28,25 +19,21 @@ import psycopg
 from pgqueue import operations
 from pgqueue.config import hide_password
 from pgqueue.errors import ConfigurationError, SchemaMismatch
-from pgqueue.schedules import source_of
-from pgqueue.worker import duties, skew
+from pgqueue.worker import skew
 from pgqueue.worker.board import REST, Board, tick
-from pgqueue.worker.commands import Commands
-from pgqueue.worker.control import Control, Runner, first_line
+from pgqueue.worker.control import Control, first_line
 from pgqueue.worker.crew import Crew
 from pgqueue.worker.health import HealthServer
 from pgqueue.worker.journal import Journal
-from pgqueue.worker.limited import Limited
 from pgqueue.worker.liveness import Liveness
+from pgqueue.worker.parts import Parts
 from pgqueue.worker.probes import Probes
 from pgqueue.worker.processes import Guardian
 from pgqueue.worker.pump import Pump
 from pgqueue.worker.rotation import Rotation
-from pgqueue.worker.scheduler import Scheduler
 from pgqueue.worker.settings import WorkerOptions
 from pgqueue.worker.shutdown import Shutdown
 from pgqueue.worker.wakeup import Listener
-from pgqueue.worker.watching import watch
 
 log = logging.getLogger("pgqueue.worker")
 
@@ -176,51 +163,17 @@ class Supervisor:
         )
         if control is None:
             return
-        liveness = self._liveness = Liveness(control, self.crew, self._journal)
-        listen_dsn = hello["listen_dsn"] or hello["dsn"]
-        listener = Listener(
-            listen_dsn,
-            hello["schema"],
-            queues,
-            notify=lambda: control.run(operations.ping()),
-            who=lambda: control.run(operations.backend()),
-            room=lambda: control.run(operations.room()),
+        parts = Parts.made(
+            o, hello, queues, control, self.crew, self._journal, self._shutdown, self._told_to_stop
         )
-        limited = Limited(hello["allowances"], rates=hello["rates"])
-        pump = self._pump = Pump(
-            control, listener, liveness, self.crew, self._journal, self._shutdown, limited
-        )
-        scheduler = Scheduler(control, source_of(hello["name"], o.app), hello["schedules"])
-
-        def heard() -> None:
-            liveness.now.set()
-            scheduler.changed.set()
-
-        listener.on_jobs, listener.on_control = pump.wake, heard
-        commands = Commands(
-            o,
-            hello,
-            queues,
-            control=control,
-            liveness=liveness,
-            crew=self.crew,
-            limited=limited,
-            pump=pump,
-            listener=listener,
-            journal=self._journal,
-            stop=self._told_to_stop,
-        )
-
-        async def mend(run: Runner) -> None:
-            await liveness.mend(run)
-            pump.wake()
-
+        liveness = self._liveness = parts.liveness
+        self._pump = parts.pump
         await self._unless_asked_to_stop(liveness.register(o, queues, tasks))
         if not liveness.worker_id:
             return
         with contextlib.suppress(psycopg.OperationalError):  # then the first heartbeat brings it
-            await commands.learn()
-        control.on_reconnect, liveness.on_beat = mend, commands.heed
+            await parts.commands.learn()
+        control.on_reconnect, liveness.on_beat = parts.mend, parts.commands.heed
         self._probes.begun(control, liveness)
         log.info(
             "worker %s is ready: %d tasks, queues %s, %d slots in %d processes, %s",
@@ -234,21 +187,11 @@ class Supervisor:
         self.crew.tell("ready")
         if o.scheduler:
             self.crew.tell("scheduling")
-        follow = self._board.follow
-        background = [
-            follow("listener", listener.serve()),
-            follow("heartbeat", liveness.serve()),
-            follow("children", self.crew.serve()),
-            follow("watch", watch(control, liveness)),
-            *(follow(d.name, _keep_doing(d, control), rests=d.interval) for d in duties.DUTIES),
-            *([follow("schedules", scheduler.serve())] if o.scheduler else []),
-            follow("schema", skew.watch(control, self._stop_for), rests=skew.INTERVAL),
-            self._summaries(),
-            self._lose_patience(),
-        ]
         rotation = Rotation(o.weights, strict=o.strict)
-        await until_done(follow("pump", pump.run(queues, tasks, rotation)), background)
-        await self._farewell(control, listener, liveness.worker_id)
+        pumping = self._board.follow("pump", parts.pump.run(queues, tasks, rotation))
+        beside = parts.beside_the_pump(self._board, self._stop_for, scheduler=o.scheduler)
+        await until_done(pumping, [*beside, self._summaries(), self._lose_patience()])
+        await self._farewell(control, parts.listener, liveness.worker_id)
         if self._mismatch:
             raise self._mismatch
 
@@ -343,18 +286,6 @@ async def _stop(control: Control, worker_id: int) -> None:
         await run(operations.stop(worker_id))  # first: a session that was lost claims no more
         if unknown := await run(operations.reconcile(worker_id, ())):
             await run(operations.cancel_requested(unknown))
-
-
-async def _keep_doing(duty: duties.Duty, control: Control) -> None:
-    while True:
-        tick()
-        try:
-            await duties.perform(duty, control)
-        except psycopg.OperationalError as error:
-            log.debug("duty %s comes later: %s", duty.name, first_line(error))
-        except psycopg.Error as error:
-            log.warning("duty %s: %s", duty.name, first_line(error))
-        await asyncio.sleep(duty.interval)
 
 
 async def _breathe() -> None:

@@ -28,7 +28,9 @@ SERVER = ServerFacts(
     prepared_transactions=0,
     sees_all=True,
 )
-TABLE = LiveTable(autovacuum=True, live=10, dead=0, vacuumed=None, size=8192, unlogged=[])
+TABLE = LiveTable(
+    autovacuum=True, live=10, dead=0, vacuumed=None, size=8192, rows_size=0, unlogged=[]
+)
 
 
 def found(findings, check) -> Finding:
@@ -70,6 +72,7 @@ def test_a_server_that_is_set_badly(change, check, level, says):
         ({}, False, "autovacuum", "problem", "off for the whole server"),
         ({"autovacuum": False}, True, "autovacuum", "problem", "disabled for jobs_live"),
         ({"dead": 200_000, "vacuumed": 7200.0}, True, "jobs_live", "warning", "200,000 dead"),
+        ({"rows_size": 3 << 30}, True, "files", "warning", "have 3 GB for 10 jobs"),
         ({"unlogged": ["jobs_live"]}, True, "unlogged", "warning", "would empty jobs_live"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks import commits
 from support.jobs import Jobs
 
 CONNECTIONS, ENQUEUES = 4, 100
@@ -66,3 +67,9 @@ def test_the_first_enqueue_notifies_a_worker_that_sleeps(
     heard()
     Jobs(connect()).add()
     assert heard() == 1
+
+
+@pytest.mark.parametrize("way", commits.WAYS)
+def test_what_pgbench_sends_is_an_enqueue(connection, way):
+    connection.execute(commits.script(way, "pgqueue"))
+    assert connection.execute("select count(*) from pgqueue.jobs_live").fetchone() == (1,)
