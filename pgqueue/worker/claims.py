@@ -59,11 +59,24 @@ class Cursors:
 
 
 class Look(NamedTuple):
-    """One look for jobs: when it began, whether it sweeps, whether it asks what is due next."""
+    """One look for jobs: when it began, whether it sweeps, whether it asks what is due next.
+
+    `woken`: something has come, or may have.
+    """
 
     began: float
     sweeps: bool
     asks: bool
+    woken: bool = False
+
+    @property
+    def thorough(self) -> bool:
+        """Whether what is limited is looked for, too: cursors do not lead there.
+
+        That is a sweep, or what follows a call that something has come; else a limited job that
+        comes just after a sweep would have to wait for the next.
+        """
+        return self.sweeps or self.woken
 
 
 class Schedule:
@@ -125,8 +138,8 @@ class Schedule:
         """Return what the look is to be that begins now."""
         full = not self._more or self._woken
         sweeps = now >= (self._sweep_allowed_at if full else self._sweep_at)
-        self._woken = False
-        return Look(now, sweeps, self.sleepy)
+        woken, self._woken = self._woken, False
+        return Look(now, sweeps, self.sleepy, woken)
 
     def looked(self, look: Look, found: int, limit: int, now: float) -> None:
         """Note what a look found, and decide when the next one is."""

@@ -186,9 +186,9 @@ class Pump:
         """
         asked: dict[str, Query[Any]] = {}
         limited_, queues, now = self._limited, self._cursors.queues, self._turned_at
-        if look and limited_.parks(now, sweeps=look.sweeps):
+        if look and limited_.parks(now, sweeps=look.thorough):
             asked["parked"] = operations.park(queues, limited_.tasks, known=self._tasks)
-        if freed or (look and limited_.looks(now, sweeps=look.sweeps)):
+        if freed or (look and limited_.looks(now, sweeps=look.thorough)):
             free = limited.wanted(slots=self._crew.slots, in_hand=self._crew.in_hand, want=want)
             asked["limited"] = operations.claim_limited(
                 self._liveness.worker_id,
@@ -198,7 +198,7 @@ class Pump:
                 freed,
                 rates=limited_.rates,
             )
-        if look and limited_.asks(now, sweeps=look.sweeps, freed=bool(freed)):
+        if look and limited_.asks(now, sweeps=look.thorough, freed=bool(freed)):
             asked["limits_due"] = operations.limits_due(queues, rates=limited_.rates)
         return asked
 
