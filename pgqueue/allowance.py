@@ -39,6 +39,11 @@ def allowance_of(task: Any, *, rates: bool = True) -> Allowance | None:
     rate = None if rate is None or _is_zero(rate) else _plain(rate)
     if rate is None and task.max_concurrency is None and not task.fair:
         return None
+    if task.name.startswith(":"):
+        raise InvalidOption(
+            f"task {task.name!r}: it has limits, and the keys of queues begin with a colon; give it "
+            "another name"
+        )
     return Allowance(task.max_concurrency, rate, task.rate_burst or 1, name, place)
 
 

@@ -61,6 +61,12 @@ def test_what_cannot_be_held_is_refused_when_it_is_declared(app, options, said):
         app.task(name="send", **options)(send)
 
 
+def test_no_key_of_a_task_is_one_of_a_queue(app):
+    task = app.task(name=":mail", max_concurrency=1)(send)
+    with pytest.raises(InvalidOption, match="task ':mail': it has limits, and the keys of queues"):
+        task.job([1], {}, {})
+
+
 def test_rates_can_be_set_for_all_tasks_and_turned_off(app):
     task = app.task(name="send")(send)
     app.conf.task_default_rate_limit = "10/m"
