@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from pgqueue import TaskRevokedError
-from support.controlled import GOING_ON
+from support.going_on import GOING_ON
 from support.workers import is_running
 
 #: A second, on a machine that does nothing else.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import os
-import re
 import signal
 import sys
 import time
@@ -15,20 +13,13 @@ import psycopg
 
 from pgqueue import AsyncResult, PgQueue, SoftTimeLimitExceeded
 from pgqueue.signals import task_failure, task_revoked
+from support.going_on import GOING_ON
 from support.tasks import hold as hold_lock
 
 if "--alone" in sys.argv and os.environ.get("NOBODY_ALONE"):
     time.sleep(3600)  # a process for jobs that run alone is never there
 
 app = PgQueue("controlled")
-
-#: What a `def` can do for ever. The last three are deaf to whatever is raised.
-GOING_ON = {
-    "sleep": lambda: time.sleep(10**6),
-    "spin": lambda: next(n for n in itertools.count() if n < 0),
-    "hold the interpreter": lambda: sum(itertools.repeat(1, 10**14)),
-    "regular expression": lambda: re.match(r"(a+)+$", "a" * 60 + "b"),
-}
 
 
 def say(what):
