@@ -1,4 +1,4 @@
-"""What a `def` can do for ever; apart from the tasks that do it, whose module connects to signals."""
+"""What a `def` can do for ever; apart from the tasks that do it, whose module connects signals."""
 
 from __future__ import annotations
 
