@@ -67,16 +67,16 @@ with lanes as materialized (
     where j.ctid = any (array(select place from due)) and exists (select from claimant)
     returning j.id, j.claim, j.attempt, j.max_attempts, j.queue, j.priority, j.run_at,
         j.expires_at, j.started_at, j.task, j.args, j.kwargs, j.headers,
-        j.parent_id, j.root_id, j.linked,
-        case when j.run_at <> j.created_at and (j.open_parents is null or j.attempt > 1
-                 or j.headers #> '{pgqueue,after,eta}' is not null
-                 or j.headers #> '{pgqueue,after,countdown}' > '0') then j.run_at end as eta
+        j.parent_id, j.root_id, j.linked, j.created_at, j.open_parents
 )
 select
     c.id::text, c.claim, c.attempt, c.max_attempts,
-    case when c.expires_at is not null or c.eta is not null then json_build_array(
-        (extract(epoch from c.expires_at) - extract(epoch from c.started_at))::float8,
-        c.expires_at, c.eta)::text end as times,
+    case when c.expires_at is not null or c.run_at <> c.created_at then json_build_array(
+        (extract(epoch from c.expires_at) - extract(epoch from c.started_at))::float8, c.expires_at,
+        case when c.run_at <> c.created_at and (
+            c.open_parents is null or c.attempt > 1
+            or c.headers #> '{pgqueue,after,eta}' is not null
+            or c.headers #> '{pgqueue,after,countdown}' > '0') then c.run_at end)::text end as times,
     c.queue, c.priority, c.run_at::text,
     c.task, c.args::text, c.kwargs::text, c.headers::text, c.parent_id::text, c.root_id::text, c.linked
 from claimed c

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timedelta
+
 import pytest
 
 from pgqueue import operations
@@ -61,6 +64,21 @@ def test_no_more_jobs_of_a_key_run_than_it_allows(jobs, add, let_in):
 def test_plain_claims_meet_no_limited_job(jobs, add, worker):
     add(3)
     assert jobs.claim(worker) == []
+
+
+def test_who_is_let_in_knows_when_it_was_to_run_and_expires_as_others_do(jobs, add, let_in, clock):
+    add(1)
+    late = add(1, countdown=60, expires_in=90)
+    due = clock.now() + timedelta(seconds=60)
+    clock.advance(70)
+    plain, timed = let_in()
+    assert (ids([timed]), plain.times) == (late, None)
+    left, expires, eta = json.loads(timed.times)
+    assert (left, *map(datetime.fromisoformat, (expires, eta))) == (
+        20.0,
+        due + timedelta(seconds=30),
+        due,
+    )
 
 
 def test_keys_are_told_apart_by_an_argument(jobs, add, let_in):
