@@ -41,6 +41,7 @@ server.stop()
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A place for data directories that the account which serves root may enter."""
+    tmp_path_factory.getbasetemp()  # made now, not below `place`, which ends before other tests do
     if os.geteuid() != 0:
         yield tmp_path_factory.mktemp("embedded")
         return
