@@ -41,8 +41,8 @@ def allowance_of(task: Any, *, rates: bool = True) -> Allowance | None:
         return None
     if task.name.startswith(":"):
         raise InvalidOption(
-            f"task {task.name!r}: it has limits, and the keys of queues begin with a colon; give it "
-            "another name"
+            f"task {task.name!r}: it has limits, and the keys of queues begin with a colon; give "
+            "it another name"
         )
     return Allowance(task.max_concurrency, rate, task.rate_burst or 1, name, place)
 

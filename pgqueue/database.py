@@ -136,7 +136,8 @@ class Pools:
         """Run a query by itself on a connection of the pool."""
         pool = self.pool()
         for last in (False, True):
-            own = pool.getconn()  # its context manager would commit what commits by itself
+            # Its context manager would commit what commits by itself.
+            own = pool.get_just_back()
             try:
                 with explained(self.schema):
                     return own.wire.run(query)

@@ -250,6 +250,8 @@ class Plan:
     unique: bool = False
     #: How often its jobs start, and how many run at once.
     allowance: Allowance | None = None
+    #: Whether calls are made in place.
+    eager: bool = False
 
 
 def plan_of(task: Any, conf: Settings) -> Plan:
@@ -291,6 +293,7 @@ def plan_of(task: Any, conf: Settings) -> Plan:
         bool(task.ignore_result),
         unique,
         allowance_of(task, rates=not conf.worker_disable_rate_limits),
+        bool(conf.task_always_eager),
     )
 
 

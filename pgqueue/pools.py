@@ -6,6 +6,7 @@ client besides. Most of the time nobody waits, and the same thread soon comes ag
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -19,16 +20,19 @@ from pgqueue.wire import Wire
 
 #: After so many seconds a connection goes back all the same: the pool may find it too old.
 AT_HAND = 60.0
+#: One that has come back no longer ago than this is as good as one that was just asked after.
+JUST = 0.05
 #: A pool that cannot connect waits ever longer between two attempts, without a limit, and whoever
 #: asks it meanwhile waits with it. So it gives up after so many seconds, and is asked anew.
 GIVES_UP, ASKED_ANEW = 4.0, 5.0
 
 
 class Own(psycopg.Connection[Any]):
-    """A connection of a pool of ours."""
+    """A connection of a pool of ours: when the pool lent it, and when it came back to hand."""
 
     wire: Wire
     lent_at: float
+    back_at = -math.inf
 
 
 class AsyncOwn(psycopg.AsyncConnection[Any]):
@@ -36,6 +40,7 @@ class AsyncOwn(psycopg.AsyncConnection[Any]):
 
     wire: Wire
     lent_at: float
+    back_at = -math.inf
 
 
 class Pool(ConnectionPool[Own]):
@@ -49,12 +54,17 @@ class Pool(ConnectionPool[Own]):
 
     def getconn(self, timeout: float | None = None) -> Own:
         """Return a connection whose server has not hung up; the one at hand, if there is one."""
-        connection = self._found(timeout)
-        while not _is_sound(connection):
-            super().putconn(connection)
-            self.check()  # others may have lost their server, too
-            connection = self._found(timeout)
-        return connection
+        return self._sound(self._found(timeout), timeout)
+
+    def get_just_back(self) -> Own:
+        """Return a connection like `getconn`, for what can be done again.
+
+        Whether its server has hung up is not looked at if it has only just come back.
+        """
+        connection = self._found(None)
+        if time.monotonic() - connection.back_at < JUST:
+            return connection
+        return self._sound(connection, None)
 
     def putconn(self, conn: Own) -> None:
         """Take a connection back; keep it at hand, if nobody asks for one."""
@@ -74,6 +84,13 @@ class Pool(ConnectionPool[Own]):
         """Close the pool."""
         self._give_up_hand()
         super().close(timeout)
+
+    def _sound(self, connection: Own, timeout: float | None) -> Own:
+        while not _is_sound(connection):
+            super().putconn(connection)
+            self.check()  # others may have lost their server, too
+            connection = self._found(timeout)
+        return connection
 
     def _found(self, timeout: float | None) -> Own:
         try:
@@ -185,7 +202,8 @@ def _is_sound(connection: Own | AsyncOwn) -> bool:
 
 
 def _can_stay(connection: Own | AsyncOwn) -> bool:
+    connection.back_at = now = time.monotonic()
     return (
         connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
-        and time.monotonic() - connection.lent_at < AT_HAND
+        and now - connection.lent_at < AT_HAND
     )

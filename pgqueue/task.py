@@ -406,7 +406,7 @@ class Task(Running, Generic[P, R]):
             signature: Signature[R] = Signature(self, args, kwargs)
             return signature.apply_async(connection=connection, **cast(Options, options))
         job = self.job(args, kwargs, options)
-        if self.database.always_eager:
+        if self.plan.eager:
             return self.database.apply(self, job)
         return enqueue(self.database, job, connection)
 
@@ -421,7 +421,7 @@ class Task(Running, Generic[P, R]):
             signature: Signature[R] = Signature(self, args, kwargs)
             return await signature.aapply_async(connection=connection, **cast(Options, options))
         job = self.job(args, kwargs, options)
-        if self.database.always_eager:
+        if self.plan.eager:
             return await self.database.aapply(self, job)
         return await aenqueue(self.database, job, connection)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, cast
+from uuid import UUID
 
 import psycopg
 from psycopg import pq
@@ -53,20 +54,44 @@ class Wire:
 
     def run(self, query: Query[T]) -> T:
         """Run a query in one round trip."""
+        if self._prepares and query.name not in self._prepared:
+            return self._run_unprepared(query)
+        try:
+            self._ask(query)
+            answer = self._answer(query)
+        except BaseException:
+            self._pgconn.finish()
+            raise
+        return cast(T, self._read([query], [answer])[0])
+
+    def _answer(self, query: Query[Any]) -> pq.abc.PGresult:
+        """Wait for the answer to the only query that was sent; a pipeline would cost more."""
+        pgconn = self._pgconn
+        answer: pq.abc.PGresult | None = None
+        while True:
+            self._wait(query, sending=bool(pgconn.flush()))
+            pgconn.consume_input()
+            while not pgconn.is_busy():
+                last, answer = answer, pgconn.get_result()
+                if answer is None and last is not None:
+                    return _unless_over(last)
+
+    def _run_unprepared(self, query: Query[T]) -> T:
         exchange = self._exchange([query])
-        socket, poll, patience = self._pgconn.socket, self._poll, self._patience
-        milliseconds = None if patience is None else patience * 1000
         try:
             while True:
-                poll.register(socket, _SENDING if next(exchange) else select.POLLIN)
-                if not poll.poll(milliseconds):
-                    raise psycopg.OperationalError(
-                        f"{query.name}: the server has said nothing for {patience:g} s"
-                    )
+                self._wait(query, sending=next(exchange))
         except StopIteration as end:
             return cast(T, end.value[0])
         finally:
             exchange.close()
+
+    def _wait(self, query: Query[Any], *, sending: bool) -> None:
+        self._poll.register(self._pgconn.socket, _SENDING if sending else select.POLLIN)
+        if not self._poll.poll(self._patience and self._patience * 1000):
+            raise psycopg.OperationalError(
+                f"{query.name}: the server has said nothing for {self._patience:g} s"
+            )
 
     async def arun(self, queries: Sequence[Query[Any]]) -> list[Any]:
         """Run queries in one round trip, and in one transaction if none is open."""
@@ -82,7 +107,10 @@ class Wire:
     def _exchange(self, queries: Sequence[Query[Any]]) -> Exchange:
         self._pgconn.enter_pipeline_mode()
         try:
-            unprepared = self._send(queries)
+            unprepared = self._prepare(queries)
+            for query in queries:
+                self._ask(query)
+            self._pgconn.pipeline_sync()
             answers = yield from self._answers()
             self._pgconn.exit_pipeline_mode()
         except BaseException:
@@ -91,17 +119,10 @@ class Wire:
         for name, answer in zip(unprepared, answers, strict=False):
             if answer.status == pq.ExecStatus.COMMAND_OK:  # even if what follows it is undone
                 self._prepared.add(name)
-        for answer in answers:
-            if answer.status in _FAILURES:
-                raise error_from_result(answer)
-        return [
-            query.read(self._rows(answer))
-            for query, answer in zip(queries, answers[len(unprepared) :], strict=True)
-        ]
+        return self._read(queries, answers, len(unprepared))
 
-    def _send(self, queries: Sequence[Query[Any]]) -> list[str]:
-        """Send the queries, after what prepares them; return the names of what was prepared."""
-        pgconn = self._pgconn
+    def _prepare(self, queries: Sequence[Query[Any]]) -> list[str]:
+        """Send what prepares those queries that were not yet; return their names."""
         unprepared: list[str] = []
         for query in queries:
             name = query.name
@@ -109,19 +130,19 @@ class Wire:
                 unprepared.append(name)
         for name in unprepared:
             form = _numbered(name, self._schema)
-            pgconn.send_prepare(form.name, form.text)
-        for query in queries:
-            form, params = _numbered(query.name, self._schema), query.params
-            values = [
-                value.encode() if type(value := params[each]) is str else _bytes(value)
-                for each in form.parameters
-            ]
-            if self._prepares:
-                pgconn.send_query_prepared(form.name, values)
-            else:
-                pgconn.send_query_params(form.text, values)
-        pgconn.pipeline_sync()
+            self._pgconn.send_prepare(form.name, form.text)
         return unprepared
+
+    def _ask(self, query: Query[Any]) -> None:
+        form, params = _numbered(query.name, self._schema), query.params
+        values = [
+            None if (value := params[each]) is None else _TEXTS.get(type(value), _bytes)(value)
+            for each in form.parameters
+        ]
+        if self._prepares:
+            self._pgconn.send_query_prepared(form.name, values)
+        else:
+            self._pgconn.send_query_params(form.text, values)
 
     def _answers(self) -> Generator[bool, None, list[pq.abc.PGresult]]:
         pgconn = self._pgconn
@@ -137,6 +158,18 @@ class Wire:
                     return answers
                 answers.append(answer)
 
+    def _read(
+        self, queries: Sequence[Query[Any]], answers: Sequence[pq.abc.PGresult], before: int = 0
+    ) -> list[Any]:
+        """Return what the queries ask for; the first `before` answers are to none of them."""
+        for answer in answers:
+            if answer.status in _FAILURES:
+                raise error_from_result(answer)
+        return [
+            query.read(self._rows(answer))
+            for query, answer in zip(queries, answers[before:], strict=True)
+        ]
+
     def _rows(self, answer: pq.abc.PGresult) -> list[tuple[Any, ...]]:
         if not answer.ntuples:
             return []
@@ -146,6 +179,7 @@ class Wire:
 
 _FAILURES = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
 _SENDING = select.POLLIN | select.POLLOUT
+_SEVERITY = pq.DiagnosticField.SEVERITY_NONLOCALIZED
 
 
 async def _ready(socket: int, *, sending: bool) -> None:
@@ -181,8 +215,24 @@ def _numbered(name: str, schema: str) -> _Numbered:
     return _Numbered(f"pgqueue_{name}".encode(), text.encode(), parameters)
 
 
-def _bytes(value: object) -> bytes | None:
-    if value is None:
-        return None
+def _bytes(value: object) -> bytes:
     text = texts.text(value)
-    return None if text is None else text.encode()
+    assert text is not None
+    return text.encode()
+
+
+#: Of what most parameters are, the short way.
+_TEXTS: dict[type, Callable[[Any], bytes]] = {
+    str: str.encode,
+    bool: {True: b"true", False: b"false"}.__getitem__,
+    int: lambda value: b"%d" % value,
+    UUID: lambda value: value.hex.encode(),  # as good as with hyphens, and sooner made
+}
+
+
+def _unless_over(answer: pq.abc.PGresult) -> pq.abc.PGresult:
+    """Return the answer, unless it is the last of its session, or was made up for want of one."""
+    if answer.status in _FAILURES and answer.error_field(_SEVERITY) != b"ERROR":
+        error = error_from_result(answer)
+        raise error if error.sqlstate else psycopg.OperationalError(str(error))
+    return answer
