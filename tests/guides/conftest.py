@@ -137,6 +137,13 @@ def lock(connect):
             self._connection = connect()
             self._connection.execute("select pg_advisory_lock(%s)", [key])
 
+        def wanted(self):
+            """Whether a run waits for it: it has begun, and is not only claimed."""
+            waits = (
+                "select from pg_locks where locktype = 'advisory' and objid = %s and not granted"
+            )
+            return self._connection.execute(waits, [self.key]).fetchone() is not None
+
         def free(self):
             self._connection.execute("select pg_advisory_unlock(%s)", [self.key])
 

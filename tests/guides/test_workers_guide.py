@@ -59,7 +59,7 @@ def running(tasks, lock, until, app):
     """A job that runs until `held.free()`."""
     held = lock(9400)
     result = tasks.hold.delay("apples", held.key)
-    until(lambda: result.state == "STARTED")
+    until(held.wanted)
     yield result
     held.free()
     result.get(timeout=WAIT, propagate=False)
@@ -72,7 +72,7 @@ def test_the_first_signal_lets_running_jobs_end(tasks, another, lock, until):
     worker = another("stopping")
     held = lock(9401)
     result = tasks.hold.apply_async(("apples", held.key), queue="stopping")
-    until(lambda: result.state == "STARTED")
+    until(held.wanted)
     worker.signal(signal.SIGTERM)
     worker.logged("stop")
     held.free()
@@ -100,7 +100,7 @@ def test_a_running_job_is_terminated(tasks, app, another, lock, until, number):
     another(f"killed-{number.lower()}", "-c", "1")
     held = lock(9402)
     result = tasks.hold.apply_async(("apples", held.key), queue=f"killed-{number.lower()}")
-    until(lambda: result.state == "STARTED")
+    until(held.wanted)
     app.control.revoke(result.id, terminate=True, signal=number)
     with pytest.raises(TaskRevokedError):
         result.get(timeout=WAIT)
