@@ -234,6 +234,7 @@ def test_10000_tasks_that_nobody_knows_stop_nobody(worker, send, connection, goo
     assert second.stop() == 0
 
 
+@pytest.mark.sessions("nobody is woken")
 def test_names_with_quotes_wide_characters_and_markup_are_served_and_woken_for(
     start_worker, app, until, connection
 ):

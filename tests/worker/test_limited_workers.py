@@ -6,6 +6,8 @@ import statistics
 import time
 from itertools import pairwise
 
+import pytest
+
 from support import tasks
 
 
@@ -100,6 +102,7 @@ def late(app, connection, name, *args, countdown=0):
     return connection.execute(query, [job.id]).fetchone()[0]
 
 
+@pytest.mark.sessions("nobody is woken")
 def test_a_job_that_comes_just_after_the_end_of_another_starts_at_once(
     worker, app, connection, log_table
 ):
@@ -117,6 +120,7 @@ def test_a_worker_that_sleeps_is_there_when_a_job_is_due_in_a_queue_with_a_rate(
     assert late(app, connection, "add", 1, 2, countdown=3) < 0.5
 
 
+@pytest.mark.sessions("a dead worker is known by its lease alone")
 def test_a_killed_worker_leaves_no_place_taken(start_worker, app, connection, lock, until):
     held = lock(1)
     first = start_worker("--processes", "1", "-c", "4").ready()

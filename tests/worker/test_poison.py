@@ -113,6 +113,7 @@ def test_another_worker_runs_suspects_alone_as_well(start_worker, worker, send, 
     assert_failed_after_three_crashes(poison, "SIGSEGV|not heard of")
 
 
+@pytest.mark.sessions("a dead worker is known by its lease alone")
 def test_a_job_that_takes_its_whole_worker_with_it_fails_after_the_third(
     start_worker, send, until, lock, connection
 ):

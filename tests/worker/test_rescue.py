@@ -245,6 +245,7 @@ def claimed_late(jobs):
     return claim
 
 
+@pytest.mark.sessions("a session goes on when its client is gone")
 def test_what_a_lost_session_claims_late_runs_when_the_session_is_over(
     start_worker, jobs, until, lost_session, claimed_late
 ):
@@ -257,6 +258,7 @@ def test_what_a_lost_session_claims_late_runs_when_the_session_is_over(
     assert (jobs.get(job).claim, jobs.get(job).attempt, jobs.get(job).crashes) == (2, 1, 0)
 
 
+@pytest.mark.sessions("a session goes on when its client is gone")
 def test_what_a_lost_session_claims_late_is_given_back_by_a_worker_that_stops(
     start_worker, jobs, lost_session, claimed_late
 ):

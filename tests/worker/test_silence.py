@@ -102,6 +102,7 @@ def test_lying_down_on_a_silent_connection_takes_no_longer_than_a_poll(proxy, se
     serving(proxy.address, body)
 
 
+@pytest.mark.sessions("nobody is woken")
 def test_a_server_that_refuses_to_notify_is_asked_again(database, serving, connection):
     """A standby does; the worker that fell upon it lives, and looks for another."""
     asked = []
@@ -119,6 +120,7 @@ def test_a_server_that_refuses_to_notify_is_asked_again(database, serving, conne
     serving(database, body, notify=refused)
 
 
+@pytest.mark.sessions("nobody lies down")
 def test_the_last_connections_are_left_to_others(database, serving, connection, monkeypatch):
     monkeypatch.setattr("pgqueue.worker.wakeup.SCARCE", 0.01)
     monkeypatch.setattr("pgqueue.worker.wakeup.CHECK", 0.05)

@@ -141,6 +141,7 @@ def test_a_worker_is_stopped_while_it_connects_to_a_server_that_does_not_answer(
     assert "Traceback" not in worker.log
 
 
+@pytest.mark.sessions("nobody lies down")
 def test_an_idle_worker_is_stopped_while_it_lies(worker, connection, until):
     gates = "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ShareLock'"
     until(lambda: connection.execute(gates).fetchone()[0], "it to lie down")
