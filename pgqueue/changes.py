@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, TypedDict
 
 from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
-from pgqueue.limits import RESERVED, checked_limits, noted
+from pgqueue.limits import checked_limits, noted
 from pgqueue.options import (
+    checked_headers,
     checked_moment,
     checked_name,
     checked_priority,
@@ -119,13 +120,9 @@ def _expiry(options: Mapping[str, Any], zone: tzinfo) -> tuple[str, str]:
 
 def _headers(request: Request, options: Mapping[str, Any]) -> str:
     """Return the headers that a job is to have, with its notes, if these or those are others."""
-    own = options.get("headers")
+    own = checked_headers(options.get("headers"))
     if own is None and options.keys().isdisjoint(_NOTED):
         return ""
-    if not isinstance(own, Mapping | None):
-        raise InvalidOption(f"headers={own!r}: give a dict")
-    if own and RESERVED in own:
-        raise InvalidOption(f"headers={own!r}: {RESERVED!r} is taken; use another key")
     notes = dict(request.notes or {})
     notes |= {name: options[name] for name in _NOTED if name in options}
     limits = checked_limits(notes.pop("time_limit", None), notes.pop("soft_time_limit", None))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from inspect import getattr_static
 from typing import Any, TypedDict
 
@@ -17,6 +16,7 @@ from pgqueue.allowance import (
 )
 from pgqueue.errors import ConfigurationError, InvalidOption
 from pgqueue.limits import Limits, checked_limits
+from pgqueue.misspelt import nearest
 from pgqueue.options import checked_name, checked_priority, checked_seconds, max_attempts
 from pgqueue.retry import RetryPolicy
 from pgqueue.settings import Settings
@@ -146,9 +146,9 @@ def checked_class(kind: type[Any], own: Sequence[str] = ()) -> None:
 
 def _unknown(name: str, base: type[Any] | None) -> InvalidOption:
     known = [*TaskOptions.__annotations__, "bind", "base"]
-    near = get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     if near:
-        hint = f"did you mean {near[0]}=?"
+        hint = f"did you mean {near}=?"
     elif base is not None:
         hint = f"to have attributes of your own, give {base.__qualname__} one of that name"
     else:

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
-from difflib import get_close_matches
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from pgqueue.codec import encode
 from pgqueue.errors import InvalidOption
 from pgqueue.identifiers import job_id, uuid7
 from pgqueue.limits import RESERVED, Limits, checked_limits, noted
+from pgqueue.misspelt import nearest
 from pgqueue.request import current
 from pgqueue.retry import MAX_DELAY, MAX_RETRIES, is_retry_limit
 from pgqueue.rows import FOREVER, NewJob, Unique
@@ -124,11 +124,7 @@ def new_job(
     say_without_meaning(options)
     expires = options.get("expires")
     absolute = isinstance(expires, (datetime, str))
-    headers = options.get("headers")
-    if not isinstance(headers, Mapping | None):
-        raise InvalidOption(f"headers={headers!r}: give a dict")
-    if headers and RESERVED in headers:
-        raise InvalidOption(f"headers={headers!r}: {RESERVED!r} is taken; use another key")
+    headers = checked_headers(options.get("headers"))
     unique = None
     if not options.keys().isdisjoint(UNIQUE):
         unique = unique_of(task, options, bound)
@@ -261,6 +257,15 @@ def checked_priority(value: object) -> int:
     return int(value)
 
 
+def checked_headers(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a job's headers if they can be its user's; refuse what is no dict, and our own key."""
+    if not isinstance(value, Mapping | None):
+        raise InvalidOption(f"headers={value!r}: give a dict")
+    if value and RESERVED in value:
+        raise InvalidOption(f"headers={value!r}: {RESERVED!r} is taken; use another key")
+    return value
+
+
 def checked_seconds(name: str, value: object) -> float:
     """Return a span of time in seconds; refuse what is none, or longer than a thousand years."""
     if isinstance(value, (int, float)) and abs(value) <= MAX_DELAY:
@@ -287,8 +292,8 @@ def checked_moment(name: str, value: object, zone: tzinfo = UTC) -> datetime:
 def refuse_unknown(options: Mapping[str, Any], known: Mapping[str, Any], place: str) -> None:
     """Raise `InvalidOption` for an option that there is not, with the nearest name."""
     for name in sorted(options.keys() - known.keys()):
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}=?" if near else "there are: " + ", ".join(known)
+        near = nearest(name, known)
+        hint = f"did you mean {near}=?" if near else "there are: " + ", ".join(known)
         raise InvalidOption(f"{name}= is not an option of {place}; {hint}")
 
 
