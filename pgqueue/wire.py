@@ -98,11 +98,19 @@ class Wire:
         exchange = self._exchange(queries)
         try:
             while True:
-                await _ready(self._pgconn.socket, sending=next(exchange))
+                sending = next(exchange)
+                # A long answer comes in pieces; to be woken for each costs more than to read it.
+                if sending or not self._has_come():
+                    await _ready(self._pgconn.socket, sending=sending)
         except StopIteration as end:
             return cast(list[Any], end.value)
         finally:
             exchange.close()
+
+    def _has_come(self) -> bool:
+        """Return whether something can be read at once."""
+        self._poll.register(self._pgconn.socket, select.POLLIN)
+        return bool(self._poll.poll(0))
 
     def _exchange(self, queries: Sequence[Query[Any]]) -> Exchange:
         self._pgconn.enter_pipeline_mode()
