@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def check(files: Sequence[tuple[str, str]], schema: str = DEFAULT_SCHEMA) -> lis
     release must know to be able to work with it: `0007_drop_it.needs_0005.sql`.
     """
     applied = {path for path, _ in files if _numbered(path)}
-    known = {step.path for step in all_steps(schema) if _numbered(step.path)}
+    known = _migrations()
     if missing := sorted(known - applied):
         raise SchemaMismatch(
             f"schema {schema!r} lacks {missing[0]}: run 'pgq migrate' (this process will not "
@@ -118,6 +119,12 @@ def check(files: Sequence[tuple[str, str]], schema: str = DEFAULT_SCHEMA) -> lis
                 f"releases that know migration {needed[1]}; upgrade the package"
             )
     return newer
+
+
+@cache
+def _migrations() -> frozenset[str]:
+    """Return the paths of this release's migrations, and not of one that is installed meanwhile."""
+    return frozenset(_relative(file) for file in FOLDER.glob("migrations/*.sql"))
 
 
 def as_script(steps: Sequence[Step], schema: str = DEFAULT_SCHEMA) -> str:
