@@ -15,9 +15,13 @@ HORIZON = 0.05
 #: seldom and for more. But no further ahead than this (seconds).
 TURNS_AHEAD, FURTHEST = 4.0, 0.2
 #: From so many jobs per second on, a worker polls instead of having every enqueue notify, and lets
-#: outcomes gather between two turns: for so many seconds if it keeps up, or until so many came.
+#: outcomes gather between two turns, if it keeps up.
 BRISK = 500.0
-GATHER, FULL = 0.004, 250
+#: They gather for so many seconds, longer the more of them come: a turn costs the worker and the
+#: server the same whether it is of four jobs or of forty. Or until there are so many.
+GATHER, GATHER_LONGEST, FULL = 0.004, 0.008, 250
+#: At so many jobs per second they gather for the longest.
+FAST = 2000.0
 
 
 class Pace:
@@ -102,12 +106,16 @@ def patience(*, rate: float, slots: int, in_hand: int, reported: int, keeps_up: 
     A worker that does not keep up has fetched ahead, and waits for half as long as that lasts:
     many workers on one server would else commit a few jobs each, and wait for each other's fsync.
 
-    >>> patience(rate=2000.0, slots=8, in_hand=9, reported=3, keeps_up=True)
+    >>> patience(rate=600.0, slots=8, in_hand=9, reported=3, keeps_up=True)
     0.004
+    >>> patience(rate=4000.0, slots=8, in_hand=9, reported=3, keeps_up=True)
+    0.008
     >>> patience(rate=2000.0, slots=8, in_hand=88, reported=3, keeps_up=False)
     0.02
     """
     if rate <= BRISK or reported >= FULL:
         return 0.0
+    if keeps_up:
+        return max(GATHER, GATHER_LONGEST * min(rate / FAST, 1.0))
     stock = (in_hand - slots) / rate
-    return GATHER if keeps_up else max(0.0, min(stock, HORIZON) / 2)
+    return max(0.0, min(stock, HORIZON) / 2)

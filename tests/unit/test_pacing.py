@@ -8,9 +8,11 @@ import pytest
 
 from pgqueue.worker.pacing import (
     BRISK,
+    FAST,
     FULL,
     FURTHEST,
     GATHER,
+    GATHER_LONGEST,
     HORIZON,
     MAX_CLAIM,
     TURNS_AHEAD,
@@ -112,7 +114,9 @@ BUSY = {"rate": 10_000.0, "slots": 8, "in_hand": 508, "reported": 10, "keeps_up"
         ({"in_hand": 3}, 0),
         ({"reported": FULL}, 0),
         ({"rate": BRISK}, 0),
-        ({"keeps_up": True}, GATHER),
+        ({"keeps_up": True}, GATHER_LONGEST),
+        ({"keeps_up": True, "rate": FAST / 1.6}, GATHER_LONGEST / 1.6),
+        ({"keeps_up": True, "rate": BRISK + 1}, GATHER),
         ({"keeps_up": True, "rate": BRISK}, 0),
         ({"keeps_up": True, "reported": FULL}, 0),
     ],
