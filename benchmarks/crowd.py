@@ -22,7 +22,7 @@ from pgqueue.bench import worker
 from pgqueue.bench.figures import rate
 from pgqueue.bench.scratch import Scratch
 
-JOBS, ROUNDS = 60_000, 3
+JOBS, ROUNDS = 120_000, 5
 WORKERS, QUEUES = (1, 2, 4, 8), (1, 4, 16)
 #: Waits for a row that another transaction has; a fight for the head of the queue is full of them.
 ROW_WAITS = ("Lock:transactionid", "Lock:tuple")
