@@ -23,6 +23,7 @@ from benchmarks.setting import Setting, ask
 from pgqueue.bench import worker
 from pgqueue.bench.scratch import Scratch
 from pgqueue.demo.worker import PGQ
+from pgqueue.errors import ConfigurationError
 
 WORKERS, SLOTS, SECONDS = 8, 4, 300.0
 #: Tasks: how many of a key at once, and how many keys there are.
@@ -109,6 +110,8 @@ def _trouble(
     faults = {"killed": 0, "frozen": 0}
     try:
         while not ask(place, "begun")[0][0]:
+            if any(each.poll() is not None for each in running):
+                raise ConfigurationError(f"a worker of {APP} has ended before a job began")
             time.sleep(0.1)
         over = time.monotonic() + seconds
         while (now := time.monotonic()) < over:

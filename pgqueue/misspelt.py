@@ -9,14 +9,17 @@ from typing import Any, Self
 
 from pgqueue.errors import ConfigurationError
 
+#: How much alike two names are, of 1, of which one may stand for the other.
+ALIKE = 0.6
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that looks most like another one, if any does.
+
+def nearest(name: str, known: Iterable[str], alike: float = ALIKE) -> str | None:
+    """Return the known name that looks most like another one, if any is so much alike.
 
     >>> nearest("minutes", ["minute", "hour"]), nearest("x", ["minute", "hour"])
     ('minute', None)
     """
-    return next(iter(get_close_matches(name, list(known), n=1)), None)
+    return next(iter(get_close_matches(name, list(known), n=1, cutoff=alike)), None)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

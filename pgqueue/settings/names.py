@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
+from pgqueue import misspelt
 from pgqueue.settings.table import SETTINGS, Setting
 
 _OLD = {old: each.name for each in SETTINGS.values() for old in each.old if not each.ours}
@@ -41,5 +40,4 @@ def nearest(name: str, alike: float = ALIKE) -> str | None:
     ('task_routes', 'CELERY_ALWAYS_EAGER', None)
     """
     known = _OLD if name.isupper() else SETTINGS
-    found = get_close_matches(name, known, n=1, cutoff=alike)
-    return found[0] if found else None
+    return misspelt.nearest(name, known, alike)
