@@ -2,8 +2,10 @@
 
 While somebody holds one, vacuum removes nothing, and the files grow by every job. Afterwards their
 room is used again, but not given back. `cluster` gives it back, and keeps everybody else out for as
-long as that takes: some 20 ms while few jobs wait. So it is done when it is worth it, after it was
+long as that takes: 10 to 60 ms while few jobs wait. So it is done when it is worth it, after it was
 rehearsed, and not for long if that was wrong.
+
+The reasons are in docs/decisions/025-room-is-given-back.md.
 """
 
 from __future__ import annotations
