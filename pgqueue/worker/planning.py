@@ -29,7 +29,7 @@ COMMON = {
 IN_ORDER = {"enable_indexscan": "on", "enable_bitmapscan": "off"}
 BY_ID = {"enable_indexscan": "off", "enable_bitmapscan": "on"}
 #: For what keeps everybody else waiting, and for what comes right before and after it.
-IN_HASTE = {**IN_ORDER, "statement_timeout": "1s", "idle_in_transaction_session_timeout": "1s"}
+IN_HASTE = {**IN_ORDER, "statement_timeout": "1s", "idle_in_transaction_session_timeout": "2s"}
 
 #: The statements that name their jobs.
 LOOKUPS = frozenset({"finish", "retry", "release", "crash", "suspect", "cancel_requested"})
