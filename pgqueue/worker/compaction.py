@@ -33,7 +33,7 @@ FEW_BYTES = 8 << 20
 FEW_DEAD = 20_000
 CALM = 10.0
 #: How often a worker looks. After an attempt in vain it rests, each time twice as long, up to this.
-INTERVAL, LONGEST = 10.0, 640.0
+INTERVAL, LONGEST = 5.0, 640.0
 
 
 def is_worth_it(table: LiveTable) -> bool:
