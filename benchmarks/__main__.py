@@ -67,7 +67,7 @@ def main(names: tuple[str, ...], scale: float, dsn: str | None, keep: bool) -> N
     """Put pgqueue under pressure, and say whether it stays as fast as it was.
 
     \b
-    pinned    somebody holds an old snapshot while jobs flow         14 min
+    pinned    somebody holds an old snapshot while jobs flow         15 min
     standing  millions of rows that are not due, and a long history   5 min
     commits   32 connections enqueue one by one: what NOTIFY costs    4 min
     crowd     1 to 8 workers, 1 to 16 queues                          3 min

@@ -194,6 +194,13 @@ class PrunedQueues(NamedTuple):
     pruned: int
 
 
+class Rehearsal(NamedTuple):
+    """What there is to copy of the hot table: rows, and their bytes."""
+
+    rows: int
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """What a worker finds out about the others, and how many live, itself included."""
@@ -432,7 +439,7 @@ class ServerFacts:
 class LiveTable:
     """The hot table as vacuum sees it; `vacuumed` in seconds ago, sizes in bytes.
 
-    `rows_size` is what rows and indexes have, without large values.
+    `rows_size` is what rows and indexes have, without large values; `owned`: by the role that asks.
     """
 
     autovacuum: bool
@@ -442,6 +449,7 @@ class LiveTable:
     size: int
     rows_size: int
     unlogged: list[str]
+    owned: bool
 
 
 @dataclass(frozen=True, slots=True)

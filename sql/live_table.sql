@@ -1,4 +1,5 @@
--- The state of the hot table, as vacuum sees it, and which tables a crash would empty.
+-- The state of the hot table, as vacuum sees it, which tables a crash would empty, and whether this
+-- role owns it.
 select
     coalesce((select o.option_value::boolean
               from pg_options_to_table(c.reloptions) o
@@ -13,6 +14,8 @@ select
     array(select u.relname::text
           from pg_class u
           where u.relnamespace = c.relnamespace and u.relkind = 'r' and u.relpersistence = 'u'
-          order by u.relname)
+          order by u.relname),
+    -- Who owns a table may rewrite it.
+    pg_has_role(c.relowner, 'usage')
 from pg_class c
 where c.oid = 'pgqueue.jobs_live'::regclass

@@ -20,6 +20,7 @@ from pgqueue.errors import SchemaMismatch
 from pgqueue.query import Row
 from pgqueue.rows import LiveTable, ScheduleRow, ServerFacts, VacuumHolder, WorkerRow
 from pgqueue.transports.psycopg import execute
+from pgqueue.worker.compaction import FEW_JOBS
 
 OK: Literal["ok"] = "ok"
 WARNING: Literal["warning"] = "warning"
@@ -36,6 +37,16 @@ MANY_DEAD = 100_000
 MUCH_ROOM = 1 << 30
 #: … and this much for each of them.
 LARGE_JOB = 4 << 10
+GROWN = (
+    "the files grew while vacuum was held back, and this role may not make them small; once vacuum "
+    f"has been there and fewer than {FEW_JOBS:,} jobs wait, as their owner:  "
+    "cluster jobs_live using jobs_live_id"
+)
+GROWN_OWN = (
+    "the files grew while vacuum was held back; a worker with this role makes them small once "
+    f"vacuum has been there, fewer than {FEW_JOBS:,} jobs wait, and no more than some hundred a "
+    "second are done"
+)
 #: A table with many dead rows that was vacuumed as recently as this, is in good hands.
 VACUUMED_LATELY = 600.0
 LONG_TRANSACTION = 300.0
@@ -260,11 +271,7 @@ def judge_table(table: LiveTable, *, autovacuum: bool) -> Iterator[Finding]:
     if table.rows_size > MUCH_ROOM + (table.live + table.dead) * LARGE_JOB:
         jobs = formats.plural(table.live, "job")
         text = f"rows and indexes have {formats.size(table.rows_size)} for {jobs}"
-        advice = (
-            "the files grew while vacuum was held back, and are filled again; once it is not, this "
-            "makes the indexes small:  reindex table concurrently jobs_live"
-        )
-        yield Finding(WARNING, "files", text, advice)
+        yield Finding(WARNING, "files", text, GROWN_OWN if table.owned else GROWN)
     if table.unlogged:
         text = f"a crash of the server would empty {', '.join(table.unlogged)}"
         yield Finding(WARNING, "unlogged", text, f"alter table {table.unlogged[0]} set logged")

@@ -16,6 +16,7 @@ from pgqueue.rows import (
     Lost,
     PrunedKeys,
     PrunedQueues,
+    Rehearsal,
     Unfollowed,
     Watch,
 )
@@ -156,3 +157,13 @@ def prune_queues(after: str, page: int, pages: int) -> Query[PrunedQueues]:
 def prune_groups() -> Query[int]:
     """Forget groups that were saved long ago; returns how many."""
     return Query("prune_groups", {}, len)
+
+
+def rehearse(limit: int) -> Query[Rehearsal]:
+    """Read up to `limit` rows of the hot table as `compact` would; the next act may be that."""
+    return Query("rehearse", {"limit": limit}, lambda rows: Rehearsal(*rows[0][:2]))
+
+
+def compact() -> Query[None]:
+    """Write the hot table anew, into small files."""
+    return Query("compact", {}, nothing)

@@ -11,6 +11,7 @@ from uuid import UUID
 from pgqueue import operations
 from pgqueue.migrate import DAYS_AHEAD
 from pgqueue.rows import Lost, PrunedQueues
+from pgqueue.worker import compaction
 from pgqueue.worker.control import Control, Runner
 
 log = logging.getLogger("pgqueue.worker")
@@ -116,6 +117,7 @@ async def _prune_queues(run: Runner, *, place: list[PrunedQueues]) -> None:
 
 
 DUTIES = (
+    Duty("compact", compaction.INTERVAL, compaction.Compaction().perform),
     Duty("follow", 10.0, partial(_follow, place=[NOWHERE, NOWHERE])),
     Duty("keys", 10.0, partial(_prune_keys, place=[""])),
     Duty("partitions", 3600.0, keep_partitions),

@@ -7,7 +7,7 @@ crew      hands jobs to children, gathers outcomes      (pipes)
 listener  hears that there is work                      (listen connection)
 liveness  renews the lease                              (control connection)
 watching  rescue of those that died                     (control connection)
-duties    partitions, retention                         (control connection)
+duties    partitions, retention, room                   (control connection)
 scheduler enqueues what is due                          (control connection)
 """
 

@@ -28,9 +28,13 @@ COMMON = {
 }
 IN_ORDER = {"enable_indexscan": "on", "enable_bitmapscan": "off"}
 BY_ID = {"enable_indexscan": "off", "enable_bitmapscan": "on"}
+#: For what keeps everybody else waiting, and for what comes right before and after it.
+IN_HASTE = {**IN_ORDER, "statement_timeout": "1s", "idle_in_transaction_session_timeout": "2s"}
 
 #: The statements that name their jobs.
 LOOKUPS = frozenset({"finish", "retry", "release", "crash", "suspect", "cancel_requested"})
+#: The statements of the duty to compact.
+HASTY = frozenset({"live_table", "rehearse", "compact"})
 
 
 def settings(statement: str) -> dict[str, str]:
@@ -39,7 +43,9 @@ def settings(statement: str) -> dict[str, str]:
     >>> settings("finish")["enable_bitmapscan"], settings("claim")["enable_bitmapscan"]
     ('on', 'off')
     """
-    return {**COMMON, **(BY_ID if statement in LOOKUPS else IN_ORDER)}
+    if statement in LOOKUPS:
+        return {**COMMON, **BY_ID}
+    return {**COMMON, **(IN_HASTE if statement in HASTY else IN_ORDER)}
 
 
 class Planner:

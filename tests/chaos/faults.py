@@ -13,6 +13,7 @@ import psycopg
 
 from chaos.cluster import ROLE, may_mount
 from chaos.measures import (
+    FILES,
     THRESHOLD,
     Measure,
     all_alive,
@@ -32,6 +33,8 @@ from chaos.scene import DATABASE, Scene, Stage
 Act = Callable[[Scene], None]
 #: A lease that a short test can wait for.
 SHORT_LEASE = {"liveness HEARTBEAT": 0.5, "liveness LEASE": 4.0, "control ABSENCE": 2.0}
+#: A table that a short test can make large, and a worker that looks at it as often.
+SOON_COMPACT = {"compaction LARGE": FILES, "compaction CALM": 1.0, "compaction INTERVAL": 1.0}
 TERMINATE = """
     select pg_terminate_backend(pid) from pg_stat_activity
     where usename = %s and pid <> pg_backend_pid()
@@ -202,7 +205,6 @@ def pass_on(scene: Scene) -> None:
 def pin(scene: Scene) -> None:
     """Open a transaction that sees what is there now, and keep it open."""
     with scene.server.root(DATABASE) as root:
-        root.execute("create extension pgstattuple")
         scene.notes.update(clutter(root))
     scene.pin = scene.open(scene.server.root(DATABASE))
     scene.pin.execute("begin isolation level repeatable read")
@@ -212,7 +214,9 @@ def pin(scene: Scene) -> None:
 def unpin(scene: Scene) -> None:
     with scene.server.root(DATABASE) as root:
         then = clutter(root)
-    assert then["dead"] > 2 * THRESHOLD, f"too little died for this to mean anything: {then}"
+    little = f"too little died for this to mean anything: {then}"
+    assert then["dead"] > 2 * THRESHOLD, little
+    assert then["files"] > scene.notes["files"] + 2 * FILES, little
     scene.pin.close()
 
 
@@ -392,7 +396,7 @@ FAULTS = (
     ),
     Fault(
         "an old snapshot is held while jobs flow",
-        (Measure("dead rows and index pages are gone", 120, swept),),
+        (Measure("dead rows are gone, table and index files are back", 120, swept),),
         cause=pin,
         during=fill,
         heal=unpin,
@@ -400,7 +404,11 @@ FAULTS = (
         short=10,
         stage=Stage(workers=1, producers=0, held=False),
         short_stage=Stage(
-            workers=1, producers=0, held=False, settings={"autovacuum_naptime": "2s"}
+            workers=1,
+            producers=0,
+            held=False,
+            settings={"autovacuum_naptime": "2s"},
+            patches=SOON_COMPACT,
         ),
     ),
 )

@@ -25,17 +25,15 @@ ALIVE = """
     select count(*) from pgqueue.workers
     where stopped_at is null and heartbeat_at > to_timestamp(%s)
 """
-#: Dead rows of the live jobs' table as vacuum counts them, and pages of its indexes in use.
+#: Dead rows of the live jobs' table as vacuum counts them, and the bytes of its files and indexes'.
 CLUTTER = """
     select pg_stat_get_dead_tuples('pgqueue.jobs_live'::regclass),
-        (select sum(s.internal_pages + s.leaf_pages)
-         from pg_index i, pgstatindex(i.indexrelid) s
-         where i.indrelid = 'pgqueue.jobs_live'::regclass)
+        pg_total_relation_size('pgqueue.jobs_live')
 """
 #: Vacuum comes when so many rows have died: as the migration has set it.
 THRESHOLD = 10_000
-#: An index page holds some hundred entries; so many may be left of a threshold's worth of rows.
-PAGES = 300
+#: So many bytes more than before are as good as none: what some thousand jobs leave.
+FILES = 2 << 20
 #: As many jobs as a worker does in a second, and some.
 FILL = 6000
 
@@ -144,12 +142,12 @@ def fill(scene: Scene) -> None:
 
 def clutter(connection: psycopg.Connection) -> dict[str, float]:
     """Return how much of the live jobs' table is of no use to anybody."""
-    dead, pages = connection.execute(CLUTTER).fetchone()
-    return {"dead": float(dead), "pages": float(pages)}
+    dead, files = connection.execute(CLUTTER).fetchone()
+    return {"dead": float(dead), "files": float(files)}
 
 
 def swept(scene: Scene) -> float:
-    """How long after the end of the fault had vacuum removed what was dead?"""
+    """How long after the end of the fault was what was dead removed, and its room given back?"""
     before = scene.notes
     with scene.home.root(DATABASE) as connection:
 
@@ -157,10 +155,10 @@ def swept(scene: Scene) -> float:
             now = clutter(connection)
             return (
                 now["dead"] <= before["dead"] + THRESHOLD
-                and now["pages"] <= before["pages"] + PAGES
+                and now["files"] <= before["files"] + FILES
             )
 
-        scene.until(gone, "vacuum", 300)
+        scene.until(gone, "vacuum and compaction", 300)
     return time.time() - scene.healed_at
 
 

@@ -29,7 +29,14 @@ SERVER = ServerFacts(
     sees_all=True,
 )
 TABLE = LiveTable(
-    autovacuum=True, live=10, dead=0, vacuumed=None, size=8192, rows_size=0, unlogged=[]
+    autovacuum=True,
+    live=10,
+    dead=0,
+    vacuumed=None,
+    size=8192,
+    rows_size=0,
+    unlogged=[],
+    owned=True,
 )
 
 
@@ -81,6 +88,15 @@ def test_a_table_that_vacuum_does_not_reach(change, autovacuum, check, level, sa
     assert finding.level == level
     assert says in finding.text
     assert finding.advice
+
+
+def test_files_that_grew_are_made_small_by_a_worker_or_by_their_owner():
+    grown = replace(TABLE, rows_size=3 << 30)
+    own = found(checks.judge_table(grown, autovacuum=True), "files").advice
+    assert "a worker with this role makes them small once" in own
+    assert "fewer than 10,000 jobs wait, and no more than some hundred a second" in own
+    theirs = found(checks.judge_table(replace(grown, owned=False), autovacuum=True), "files")
+    assert "as their owner:  cluster jobs_live using jobs_live_id" in theirs.advice
 
 
 def test_many_dead_rows_are_no_matter_right_after_a_vacuum():

@@ -19,6 +19,7 @@ from pgqueue.cli import checks
 from pgqueue.worker import (
     board,
     claims,
+    compaction,
     duties,
     health,
     liveness,
@@ -87,6 +88,8 @@ def test_other_numbers():
     assert f"the default of {grace:g} seconds" in text
     assert (intervals["partitions"], intervals["prune"]) == (3600, 600)
     assert f"the next {migrate.DAYS_AHEAD} days every hour" in text
+    assert f"over {compaction.LARGE >> 20} MB, at most {compaction.FEW_JOBS:,} jobs" in text
+    assert f"with at most {compaction.FEW_BYTES >> 20} MB, and no more" in text
     assert "every 10 minutes" in text
     assert f"waiting {migrate.LOCK_TIMEOUT:g} seconds for a lock" in text
     assert f"within {pacing.HORIZON * 1000:g} ms, or within four looks" in text

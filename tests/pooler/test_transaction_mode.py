@@ -14,8 +14,9 @@ import psycopg
 import pytest
 
 from pgqueue import migrate
-from pgqueue.worker import duties
+from pgqueue.worker import compaction, duties
 from pgqueue.worker.control import Control
+from support import grown
 from support.waiting import wait_for
 from support.workers import PATIENCE
 
@@ -200,6 +201,25 @@ def test_nothing_is_left_in_the_sessions_that_others_are_lent(
     assert left_behind() == []
     worker.signal(signal.SIGKILL)
     worker.ended()
+    assert left_behind() == []
+
+
+def test_nothing_is_left_of_the_settings_under_which_room_is_given_back(
+    pooled, connection, left_behind, monkeypatch
+):
+    monkeypatch.setattr(compaction, "LARGE", grown.MEGABYTE)
+    monkeypatch.setattr(compaction, "CALM", 0.0)
+    grown.grow(connection)
+
+    async def main():
+        control = Control(pooled, "pgqueue", "pgqueue a")
+        await control.connect()
+        duty = duties.Duty("compact", 1.0, compaction.Compaction().perform)
+        assert await duties.perform(duty, control)
+        await control.close()
+
+    asyncio.run(main())
+    assert grown.size(connection) < grown.MEGABYTE
     assert left_behind() == []
 
 

@@ -33,6 +33,7 @@ LOOPS = {
     "listener",
     "children",
     "watch",
+    "compact",
     "partitions",
     "prune",
     "follow",
