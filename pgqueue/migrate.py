@@ -46,7 +46,7 @@ class Step:
 
 def all_steps(schema: str = DEFAULT_SCHEMA) -> list[Step]:
     """Return every file of this release, in the order in which they are applied."""
-    files = [*sorted(FOLDER.glob("migrations/*.sql")), *sorted(FOLDER.glob("functions/*.sql"))]
+    files = [*_files("migrations"), *_files("functions")]
     return [Step(_relative(file), script(file, schema)) for file in files]
 
 
@@ -124,7 +124,7 @@ def check(files: Sequence[tuple[str, str]], schema: str = DEFAULT_SCHEMA) -> lis
 @cache
 def _migrations() -> frozenset[str]:
     """Return the paths of this release's migrations, and not of one that is installed meanwhile."""
-    return frozenset(_relative(file) for file in FOLDER.glob("migrations/*.sql"))
+    return frozenset(map(_relative, _files("migrations")))
 
 
 def as_script(steps: Sequence[Step], schema: str = DEFAULT_SCHEMA) -> str:
@@ -187,6 +187,10 @@ def _numbered(path: str) -> bool:
 
 def _number(path: str) -> int:
     return int(path.removeprefix("migrations/").partition("_")[0])
+
+
+def _files(kind: str) -> list[Path]:
+    return sorted(FOLDER.glob(f"{kind}/*.sql"))
 
 
 def _relative(file: Path) -> str:

@@ -43,9 +43,8 @@ def settings(statement: str) -> dict[str, str]:
     >>> settings("finish")["enable_bitmapscan"], settings("claim")["enable_bitmapscan"]
     ('on', 'off')
     """
-    if statement in LOOKUPS:
-        return {**COMMON, **BY_ID}
-    return {**COMMON, **(IN_HASTE if statement in HASTY else IN_ORDER)}
+    kind = BY_ID if statement in LOOKUPS else IN_HASTE if statement in HASTY else IN_ORDER
+    return {**COMMON, **kind}
 
 
 class Planner:

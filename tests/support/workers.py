@@ -15,6 +15,7 @@ from support.waiting import wait_for
 
 TESTS = Path(__file__).parent.parent
 PATIENCE = 30.0
+UNWOKEN = "notifications do not arrive"
 
 
 #: Runs `pgq` with other constants than its own: "pgqueue.worker.liveness LEASE=2.0".
@@ -69,6 +70,11 @@ class Worker:
     @property
     def log(self) -> str:
         return self._log.read_text(errors="replace")
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of its log, but for what it says behind a pooler, at any time."""
+        return [line for line in self.log.splitlines() if UNWOKEN not in line]
 
     def logged(self, pattern: str, times: int = 1) -> list[str]:
         """Wait until the log has so many lines that match; return them."""
