@@ -201,6 +201,7 @@ def test_its_worker_runs_them_as_its_settings_say(project, start_worker, send):
     assert worker.log.count("mean nothing to pgqueue") == 1
 
 
+@pytest.mark.sessions("a session is nobody's own")
 @pytest.mark.parametrize("task", ["ask", "aask"])
 def test_a_connection_that_the_server_has_closed_harms_no_run(
     project, write, start_worker, send, connection, task

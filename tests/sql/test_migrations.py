@@ -15,6 +15,7 @@ from pgqueue import migrate as module
 from pgqueue.errors import SchemaMismatch
 from pgqueue.migrate import all_steps, as_script, check, migrate, plan
 from pgqueue.statements import FOLDER, script, statement
+from support.poolers import psycopg_options
 from support.schema import HEADER, dump
 
 MARK = statement("note_schema_file")
@@ -23,7 +24,7 @@ PARTITIONS = statement("create_partitions")
 
 @contextmanager
 def opened(dsn, kind=psycopg.Connection):
-    with kind.connect(dsn, autocommit=True) as connection:
+    with kind.connect(dsn, autocommit=True, **psycopg_options(dsn)) as connection:
         yield connection
 
 
@@ -146,6 +147,7 @@ def test_two_who_migrate_at_once_share_the_work(server, wanted, empty_database, 
     assert dump(server, empty_database) == wanted
 
 
+@pytest.mark.sessions("nobody keeps a session's lock")
 def test_a_lock_that_others_keep_is_an_error_and_nothing_is_half_done(
     monkeypatch, empty_database, empty
 ):
@@ -159,6 +161,7 @@ def test_a_lock_that_others_keep_is_an_error_and_nothing_is_half_done(
         assert migrate(empty) == all_steps()
 
 
+@pytest.mark.sessions("nobody keeps a session's lock")
 def test_a_lock_that_others_give_back_in_time_is_waited_for(monkeypatch, empty_database, empty):
     monkeypatch.setattr(module, "LOCK_TIMEOUT", 0.02)
     with opened(empty_database) as other, monkeypatch.context() as patched:

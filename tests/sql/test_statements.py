@@ -119,6 +119,7 @@ def test_a_job_lives_and_ends_in_another_schema(shop):
     assert shop.state(fourth) == "queued"
 
 
+@pytest.mark.sessions("nobody is woken")
 def test_sleepers_of_another_schema_have_gates_and_channels_of_their_own(shop, sleeper, connection):
     gate = connection.execute("select pgqueue.gate('default')").fetchone()[0]
     assert shop.value(f"select {SHOP}.gate('default')") != gate
